@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Copy policies: attach them to the kernel, replace, list, detach.
+ *
+ * This is the only door to libbpf's struct_ops for the rest of the program.
+ * A policy stays attached when the process exits, because its link is pinned:
+ *
+ *	/sys/fs/bpf/bpfcopy/<major>:<minor>/	a disk
+ *	/sys/fs/bpf/bpfcopy/global/		the global slot
+ *
+ * Every function returns 0 or a negative errno, and on failure writes one
+ * line (or a few, when the verifier has something to say) for people into
+ * struct policy_error.
+ */
+#ifndef BPFCOPY_POLICY_H
+#define BPFCOPY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POLICY_NAME_MAX		64	/* a shipped name, with the NUL */
+#define POLICY_PIN_MAX		128
+#define POLICY_COUNTERS_MAX	16
+#define POLICY_ERROR_MAX	4096
+
+/* The value of policy_spec.dev and policy_info.dev for the global slot. */
+#define POLICY_DEV_GLOBAL	0U
+
+/** struct policy_param - one key=value; both strings belong to the caller */
+struct policy_param {
+	const char *key;
+	const char *value;
+};
+
+/**
+ * struct policy_spec - what to attach where
+ * @policy: a shipped name ("threshold"), or the path of an object: anything
+ *	that contains '/' or ends in ".o".  Names are looked for as
+ *	policy_NAME.bpf.o in $BPFCOPY_LIB, by default /usr/lib/bpfcopy.
+ * @dev: whole disk as in the kernel's MKDEV() (major << 20 | minor), or
+ *	POLICY_DEV_GLOBAL
+ * @diskseq: refuse if the disk has another sequence number; 0 takes any
+ * @params: variables of the policy to set before it is loaded
+ * @nr_params: entries in @params
+ */
+struct policy_spec {
+	const char *policy;
+	uint32_t dev;
+	uint64_t diskseq;
+	const struct policy_param *params;
+	size_t nr_params;
+};
+
+/**
+ * struct policy_counter - decisions of a policy for one reason
+ * @reason: a word of bpf/policy_counters.h, static storage
+ * @path: "offload", "emulate" or "default", static storage
+ * @count: chunks decided so
+ * @bytes: their bytes
+ */
+struct policy_counter {
+	const char *reason;
+	const char *path;
+	uint64_t count;
+	uint64_t bytes;
+};
+
+/**
+ * struct policy_info - one attached policy
+ * @name: how it was asked for when loaded, the basename without policy_ and
+ *	.bpf.o for a path
+ * @dev: its disk, POLICY_DEV_GLOBAL for the global slot
+ * @link_id: bpf link id; 0 for a dry run
+ * @map_id: id of the struct_ops map behind the link
+ * @prog_id: id of the program that decides
+ * @pin: path of the pinned link; "" if some other program holds the link
+ * @replaced: policy_load() only: another policy was there before
+ * @nr_counters: entries in @counters; 0 if the policy does not count
+ * @counters: since this policy was attached
+ */
+struct policy_info {
+	char name[POLICY_NAME_MAX];
+	uint32_t dev;
+	uint32_t link_id;
+	uint32_t map_id;
+	uint32_t prog_id;
+	char pin[POLICY_PIN_MAX];
+	bool replaced;
+	size_t nr_counters;
+	struct policy_counter counters[POLICY_COUNTERS_MAX];
+};
+
+/** struct policy_error - what went wrong, for people; "" if nothing did */
+struct policy_error {
+	char text[POLICY_ERROR_MAX];
+};
+
+/**
+ * policy_load() - attach a policy, or replace the one that is there
+ * @spec: what and where
+ * @out: what is attached now
+ * @err: filled on failure
+ *
+ * Replacement is atomic: every chunk is decided by the old or the new policy.
+ *
+ * Return: 0, or
+ *	-ENOENT	   no such policy (object not found)
+ *	-ENOEXEC   the object is not a BPF object
+ *	-ENOMSG	   it has no struct blk_copy_ops
+ *	-EACCES	   the verifier refused it
+ *	-EBADMSG   a parameter does not exist, or its value is wrong
+ *	-ENODEV	   no such disk
+ *	-ENOTBLK   @dev is a partition
+ *	-ESTALE	   diskseq differs
+ *	-EBUSY	   the slot is held by a link that is not ours
+ *	-EPERM	   not privileged
+ *	-EOPNOTSUPP the kernel has no struct blk_copy_ops
+ *	or another errno as it came
+ */
+int policy_load(const struct policy_spec *spec, struct policy_info *out,
+		struct policy_error *err);
+
+/**
+ * policy_dry_run() - everything policy_load() does, up to the verifier
+ * @spec: what and where
+ * @out: what would be attached
+ * @err: filled on failure
+ *
+ * Loads the object into the kernel, attaches nothing, leaves nothing.
+ *
+ * Return: as policy_load().
+ */
+int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
+		   struct policy_error *err);
+
+/**
+ * policy_unload() - detach what is attached and remove its pins
+ * @dev: disk, or POLICY_DEV_GLOBAL
+ * @err: filled on failure
+ *
+ * When it returns 0 no program of the policy runs any more.
+ *
+ * Return: 0, -ESRCH if nothing is attached there, or another errno.
+ */
+int policy_unload(uint32_t dev, struct policy_error *err);
+
+/**
+ * policy_list() - every attached policy, ours and those of others
+ * @out: array for the caller to free(), NULL if there are none
+ * @nr: its length
+ * @err: filled on failure
+ *
+ * Return: 0, -EPERM, -EOPNOTSUPP, or another errno.
+ */
+int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err);
+
+#endif /* BPFCOPY_POLICY_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watching copies and tokens live.
+ *
+ * The events come from bpf/trace_copy.bpf.c through a ring buffer.  Filters
+ * run in the kernel: what is filtered out costs no ring buffer space.
+ */
+#ifndef BPFCOPY_TRACE_H
+#define BPFCOPY_TRACE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+struct copy_event;	/* bpf/trace_copy.h */
+struct token_event;	/* bpf/trace_copy.h */
+
+/* Paths as in enum blk_copy_path, index of trace_totals.path[]. */
+#define TRACE_PATHS	4
+
+/**
+ * struct trace_opts - what to show; 0 means no such filter
+ * @dev: source or destination is this device or a partition of it (MKDEV)
+ * @pid: process (thread group) that asked for the copy
+ * @min_latency_ns: only copies that took at least as long
+ * @min_bytes: only copies of at least so many bytes
+ * @path: only copies that took this path (enum blk_copy_path)
+ * @errors_only: only copies that failed
+ * @tokens: deliver token events too
+ * @duration_ns: end after so long
+ * @count: end after so many copies were delivered
+ */
+struct trace_opts {
+	uint32_t dev;
+	uint32_t pid;
+	uint64_t min_latency_ns;
+	uint64_t min_bytes;
+	uint32_t path;
+	bool errors_only;
+	bool tokens;
+	uint64_t duration_ns;
+	uint64_t count;
+};
+
+/**
+ * struct trace_cbs - called from trace_run(), in the order of the events
+ * @on_ready: everything is attached: what happens from now on is seen
+ * @on_copy: a copy ended
+ * @on_token: something happened to a token; only with trace_opts.tokens
+ * @on_lost: @lost more events were dropped since the last call
+ * @ctx: first argument of all of them
+ *
+ * A callback that returns a negative errno ends the trace with it.
+ * Each may be NULL.
+ */
+struct trace_cbs {
+	int (*on_ready)(void *ctx);
+	int (*on_copy)(void *ctx, const struct copy_event *e);
+	int (*on_token)(void *ctx, const struct token_event *e);
+	int (*on_lost)(void *ctx, uint64_t lost);
+	void *ctx;
+};
+
+/**
+ * struct trace_path_total - copies of one path
+ * @copies: how many
+ * @bytes: bytes copied
+ * @p50_ns: median latency, from the histogram in the kernel
+ * @p99_ns: 99th percentile
+ */
+struct trace_path_total {
+	uint64_t copies;
+	uint64_t bytes;
+	uint64_t p50_ns;
+	uint64_t p99_ns;
+};
+
+/**
+ * struct trace_totals - counted in the kernel, so lost events are in it too
+ * @copies: copies that ended while tracing and passed the filters
+ * @bytes: bytes they copied
+ * @offloaded: of these, copied by a device
+ * @emulated: of these, read and written by the kernel
+ * @errors: copies that failed
+ * @tokens_created: tokens allocated while tracing
+ * @tokens_freed: of these, freed
+ * @lost: events that could not be delivered
+ * @path: per enum blk_copy_path
+ */
+struct trace_totals {
+	uint64_t copies;
+	uint64_t bytes;
+	uint64_t offloaded;
+	uint64_t emulated;
+	uint64_t errors;
+	uint64_t tokens_created;
+	uint64_t tokens_freed;
+	uint64_t lost;
+	struct trace_path_total path[TRACE_PATHS];
+};
+
+/**
+ * trace_run() - attach, deliver events until told to stop, detach
+ * @opts: filters and when to end
+ * @cbs: receivers
+ * @stop: set to non-zero (by a signal handler) to end; what is in the ring
+ *	buffer by then is still delivered
+ * @out: totals, also after a failure
+ * @err: filled on failure
+ *
+ * Return: 0, -EPERM, -EOPNOTSUPP if the kernel has no such tracepoints, what
+ *	a callback returned, or another errno.
+ */
+int trace_run(const struct trace_opts *opts, const struct trace_cbs *cbs,
+	      const volatile sig_atomic_t *stop, struct trace_totals *out,
+	      struct policy_error *err);
+
+#endif /* BPFCOPY_TRACE_H */
