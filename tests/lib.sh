@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# How a test script reports: lines `ok NAME`, `not ok NAME`, `skip NAME # reason`, which
+# tests/run counts. Sourced by suites in the guest (/tests/lib.sh) and on the host.
+
+tap_failed=0
+
+ok() { printf 'ok %s\n' "$*"; }
+
+# not_ok NAME [FILE]: FILE is shown below, as comment lines.
+not_ok() {
+	printf 'not ok %s\n' "$1"
+	tap_failed=$((tap_failed + 1))
+	[ -z "${2:-}" ] || sed 's/^/#   /' "$2"
+}
+
+# skip NAME REASON
+skip() { printf 'skip %s # %s\n' "$1" "$2"; }
+
+# check NAME COMMAND...: ok when COMMAND succeeds; its output is shown when it does not.
+check() {
+	local name=$1 out status=0
+	shift
+	out=$(mktemp)
+	"$@" >"$out" 2>&1 || status=$?
+	if [ $status = 0 ]; then
+		ok "$name"
+	else
+		printf '(exit status %s of: %s)\n' "$status" "$*" >>"$out"
+		not_ok "$name" "$out"
+	fi
+	rm -f "$out"
+}
+
+# check_status NAME STATUS COMMAND...: ok when COMMAND ends with exactly STATUS.
+check_status() {
+	local name=$1 want=$2 out status=0
+	shift 2
+	out=$(mktemp)
+	"$@" >"$out" 2>&1 || status=$?
+	if [ "$status" = "$want" ]; then
+		ok "$name"
+	else
+		printf '(exit status %s, expected %s, of: %s)\n' "$status" "$want" "$*" >>"$out"
+		not_ok "$name" "$out"
+	fi
+	rm -f "$out"
+}
+
+# check_equal NAME GOT WANT
+check_equal() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		printf 'got:      %s\nexpected: %s\n' "$2" "$3" | sed 's/^/#   /'
+	fi
+}
+
+# wait_for SECONDS COMMAND...: poll until COMMAND succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+# Call last: the suite's exit status.
+finish() {
+	[ $tap_failed = 0 ] || exit 1
+	exit 0
+}
