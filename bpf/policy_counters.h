@@ -5,6 +5,10 @@
  *
  * A row says why, not only what: two rows may stand for the same verdict.  Rows
  * are only ever appended, so that a reader understands older objects.
+ *
+ * "cannot-offload" stands for no opinion: there is nothing to choose, and the
+ * kernel then reports why (unsupported, disabled, two devices), which is more
+ * than "the policy said so".
  */
 #ifndef BPFCOPY_POLICY_COUNTERS_H
 #define BPFCOPY_POLICY_COUNTERS_H
@@ -16,7 +20,7 @@
 	X(DEFAULT,	"default",	  DEFAULT)	\
 	X(BELOW_MIN,	"below-min",	  EMULATE)	\
 	X(ABOVE_MAX,	"above-max",	  EMULATE)	\
-	X(CANNOT,	"cannot-offload", EMULATE)
+	X(CANNOT,	"cannot-offload", DEFAULT)
 
 enum policy_counter_id {
 #define POLICY_COUNTER_ID(id, word, verdict) POLICY_##id,
@@ -29,7 +33,7 @@ enum policy_counter_id {
  * Value of the per-CPU array "policy_counters".  A chunk that is decided on
  * twice (after a stale token) is counted twice: these are decisions.
  */
-struct policy_counter {
+struct policy_count {
 	__u64 count;
 	__u64 bytes;
 };

@@ -96,13 +96,13 @@ struct latency_hist {
 #define TRACE_NR_REASONS	16
 
 /*
- * Value of the per-CPU array "totals", key 0.  Copies are those that passed the
+ * Value of the per-CPU array "counts", key 0.  Copies are those that passed the
  * filters, tokens are all of them.
  */
-struct trace_totals {
-	__u64 copies[TRACE_NR_PATHS];
+struct trace_counts {
+	__u64 copies[TRACE_NR_PATHS];		/* by enum blk_copy_path */
+	__u64 path_bytes[TRACE_NR_PATHS];
 	__u64 reasons[TRACE_NR_REASONS];	/* copies by enum blk_copy_reason */
-	__u64 bytes;
 	__u64 offloaded;
 	__u64 emulated;
 	__u64 errors;

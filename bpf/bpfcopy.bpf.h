@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All that a copy policy has to include; docs/writing-a-policy.md shows how.
+ *
+ * A policy is one object file with one BLK_COPY_POLICY().  Its decide function
+ * runs once for every chunk that is about to be copied, looks at struct
+ * blk_copy_ctx and answers BLK_COPY_OFFLOAD, BLK_COPY_EMULATE or
+ * BLK_COPY_DEFAULT.  It chooses a path, never the data: what the kernel cannot
+ * follow (a device that cannot copy, a size out of range) it corrects.
+ *
+ * Parameters are constants that the loader overwrites before the program is
+ * verified, so an unused branch costs nothing.  One object is loaded per
+ * device: each has parameters and counters of its own.
+ */
+#ifndef BPFCOPY_BPF_H
+#define BPFCOPY_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "policy_counters.h"
+
+/* Macros of <linux/blk-copy.h>, which BTF does not carry. */
+#define BLK_COPY_OPS_ABI	1
+#define BLK_COPY_OFFLOAD_ONLY	(1U << 0)
+#define BLK_COPY_EMULATE_ONLY	(1U << 1)
+
+#define KiB(n)	((__u64)(n) << 10)
+#define MiB(n)	((__u64)(n) << 20)
+#define GiB(n)	((__u64)(n) << 30)
+
+/*
+ * A parameter, set with "bpfcopy load POLICY name=value".  The name tells the
+ * unit: *_bytes takes a size ("64KiB"), *_ns a time ("500us"), a bool takes
+ * yes or no, anything else a plain number.
+ */
+#define BLK_COPY_PARAM(type, name, value) const volatile type name = (value)
+
+/* A decide function; must not sleep.  cctx: struct blk_copy_ctx *. */
+#define BLK_COPY_DECIDE(name, cctx)					\
+	SEC("struct_ops/decide")					\
+	int BPF_PROG(name, struct blk_copy_ctx *cctx)
+
+/* Optional: a chunk is finished, see struct blk_copy_ops in vmlinux.h. */
+#define BLK_COPY_COMPLETE(name, cctx, path, status, latency_ns)		\
+	SEC("struct_ops/complete")					\
+	void BPF_PROG(name, struct blk_copy_ctx *cctx, __u32 path,	\
+		      int status, __u64 latency_ns)
+
+/*
+ * The policy itself: its name (15 characters at most), its decide function and
+ * optionally more members, as in ".complete = (void *)my_complete".
+ */
+#define BLK_COPY_POLICY(_name, _decide, ...)				\
+	char _license[] SEC("license") = "GPL";				\
+	SEC(".struct_ops.link") struct blk_copy_ops _name = {		\
+		.abi = BLK_COPY_OPS_ABI,				\
+		.decide = (void *)(_decide),				\
+		.name = #_name,						\
+		__VA_ARGS__						\
+	}
+
+/* Shown by "bpfcopy status". */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, POLICY_NR_COUNTERS);
+	__type(key, __u32);
+	__type(value, struct policy_count);
+} policy_counters SEC(".maps");
+
+/*
+ * Count a decision, and return the verdict that the reason stands for: the last
+ * line of a decide function is usually "return blk_copy_say(cctx, reason)".
+ */
+static __always_inline int blk_copy_say(const struct blk_copy_ctx *cctx,
+					enum policy_counter_id reason)
+{
+	struct policy_count *c;
+	__u32 key = reason;
+
+	c = bpf_map_lookup_elem(&policy_counters, &key);
+	if (c) {
+		/*
+		 * Per CPU, but a preemptible kernel may switch tasks between
+		 * load and store: the adds have to be atomic to be exact.
+		 */
+		__sync_fetch_and_add(&c->count, 1);
+		__sync_fetch_and_add(&c->bytes, cctx->nr_bytes);
+	}
+
+	switch (reason) {
+#define POLICY_COUNTER_VERDICT(id, word, verdict)			\
+	case POLICY_##id:						\
+		return BLK_COPY_##verdict;
+	POLICY_COUNTERS(POLICY_COUNTER_VERDICT)
+#undef POLICY_COUNTER_VERDICT
+	default:
+		return BLK_COPY_DEFAULT;
+	}
+}
+
+#endif /* BPFCOPY_BPF_H */

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tell user space about every copy that ends and, if asked, about every step
+ * in the life of its tokens.
+ *
+ * What counts is counted here, in per-CPU arrays: totals, reasons, latency per
+ * path.  The ring buffer is for showing rows, and when it is full only rows are
+ * lost, which is counted too.
+ *
+ * The filters choose copies.  Of the steps of tokens only those that happen to
+ * a device know one: filter_dev applies to them, alloc and free always pass.
+ *
+ * One program per tracepoint: the kernel skips a program that interrupts itself
+ * on a CPU, and a completion must not be skipped because an alloc is running.
+ * What is skipped nevertheless is in the programs' recursion_misses.
+ *
+ * No map joins anything: the tracepoints carry ids, ages and latencies.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "trace_copy.h"
+
+/* Filters; 0 lets everything pass. */
+const volatile __u32 filter_dev;	/* device, or whole disk of a partition */
+const volatile __u32 filter_pid;	/* thread group */
+const volatile __u64 filter_min_ns;
+const volatile __u64 filter_min_bytes;
+const volatile __u32 filter_path;	/* enum blk_copy_path */
+const volatile bool filter_errors;
+const volatile bool send_tokens;
+
+/* Below so many bytes in the ring buffer nobody is woken: the reader polls. */
+const volatile __u64 wakeup_bytes = 1 << 20;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct trace_counts);
+} counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRACE_NR_PATHS);
+	__type(key, __u32);
+	__type(value, struct latency_hist);
+} latency SEC(".maps");
+
+/* Per CPU, but an interrupt may come between load and store. */
+#define add(member, n) __sync_fetch_and_add(&(member), (n))
+
+static __always_inline struct trace_counts *this_cpu_counts(void)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(&counts, &key);
+}
+
+static __always_inline __u64 wakeup_flag(void)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline __u32 copy_path(const struct blk_copy *copy)
+{
+	if (copy->offloaded && copy->emulated)
+		return BLK_COPY_PATH_MIXED;
+	if (copy->offloaded)
+		return BLK_COPY_PATH_OFFLOAD;
+	return copy->emulated ? BLK_COPY_PATH_EMULATE : BLK_COPY_PATH_NONE;
+}
+
+static __always_inline bool on_device(const struct block_device *bdev)
+{
+	const struct gendisk *disk = bdev->bd_disk;
+
+	return bdev->bd_dev == filter_dev ||
+	       ((__u32)disk->major << 20 | disk->first_minor) == filter_dev;
+}
+
+static __always_inline bool wanted(const struct blk_copy *copy, __u32 path,
+				   __u64 latency_ns)
+{
+	if (filter_dev && !on_device(copy->src) && !on_device(copy->dst))
+		return false;
+	if (filter_pid && filter_pid != bpf_get_current_pid_tgid() >> 32)
+		return false;
+	if (filter_path && filter_path != path)
+		return false;
+	if (filter_errors && !copy->error)
+		return false;
+	return latency_ns >= filter_min_ns && copy->bytes >= filter_min_bytes;
+}
+
+static __always_inline void count_copy(struct trace_counts *c,
+				       const struct blk_copy *copy, __u32 path,
+				       __u32 reason, __u64 latency_ns)
+{
+	__u32 slot = latency_slot(latency_ns);
+	struct latency_hist *hist;
+
+	/* The bounds are for the verifier as much as for us. */
+	if (path >= TRACE_NR_PATHS || slot >= LATENCY_SLOTS)
+		return;
+	add(c->copies[path], 1);
+	add(c->path_bytes[path], copy->offloaded + copy->emulated);
+	if (reason < TRACE_NR_REASONS)
+		add(c->reasons[reason], 1);
+	add(c->offloaded, copy->offloaded);
+	add(c->emulated, copy->emulated);
+	if (copy->error)
+		add(c->errors, 1);
+
+	hist = bpf_map_lookup_elem(&latency, &path);
+	if (hist)
+		add(hist->slots[slot], 1);
+}
+
+static __always_inline void send_copy(struct trace_counts *c,
+				      const struct blk_copy *copy, __u32 path,
+				      __u32 reason, __u64 latency_ns)
+{
+	struct copy_event *e;
+
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		add(c->lost_copies, 1);
+		return;
+	}
+	e->kind = TRACE_COPY;
+	e->pid = bpf_get_current_pid_tgid() >> 32;
+	e->ts_ns = bpf_ktime_get_ns();
+	e->copy_id = copy->id;
+	e->src_sector = copy->ranges->src;
+	e->dst_sector = copy->ranges->dst;
+	e->bytes = copy->bytes;
+	e->offloaded = copy->offloaded;
+	e->emulated = copy->emulated;
+	e->latency_ns = latency_ns;
+	e->src_dev = copy->src->bd_dev;
+	e->dst_dev = copy->dst->bd_dev;
+	e->nr_ranges = copy->nr_ranges;
+	e->path = path;
+	e->reason = reason;
+	e->origin = copy->origin;
+	e->error = copy->error;
+	e->pad = 0;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	bpf_ringbuf_submit(e, wakeup_flag());
+}
+
+SEC("tp_btf/blk_copy_end")
+int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
+	     __u64 latency_ns)
+{
+	struct trace_counts *c = this_cpu_counts();
+	__u32 path = copy_path(copy);
+
+	if (!c || !wanted(copy, path, latency_ns))
+		return 0;
+	count_copy(c, copy, path, reason, latency_ns);
+	send_copy(c, copy, path, reason, latency_ns);
+	return 0;
+}
+
+/* Count a step, and send a copy of @src if tokens are wanted. */
+static __always_inline void token_step(const struct token_event *src)
+{
+	struct trace_counts *c = this_cpu_counts();
+	struct token_event *e;
+
+	if (!c || src->step >= TOKEN_NR_STEPS)
+		return;
+	add(c->tokens[src->step], 1);
+	if (!send_tokens || (filter_dev && src->dev && src->dev != filter_dev))
+		return;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		add(c->lost_tokens, 1);
+		return;
+	}
+	*e = *src;
+	e->kind = TRACE_TOKEN;
+	e->ts_ns = bpf_ktime_get_ns();
+	bpf_ringbuf_submit(e, wakeup_flag());
+}
+
+SEC("tp_btf/blk_copy_token_alloc")
+int BPF_PROG(token_alloc, __u64 copy_id, __u64 token_id, __u64 bytes)
+{
+	token_step(&(struct token_event){
+		.step = TOKEN_ALLOC,
+		.copy_id = copy_id,
+		.token_id = token_id,
+		.bytes = bytes,
+	});
+	return 0;
+}
+
+/* The four steps that happen to a part of a token. */
+#define TOKEN_PART(name, _step)						\
+	SEC("tp_btf/blk_copy_" #name)					\
+	int BPF_PROG(name, __u64 copy_id, __u64 token_id, __u32 dev,	\
+		     __u64 sector, __u32 offset, __u32 bytes,		\
+		     int status, __u64 age_ns)				\
+	{								\
+		token_step(&(struct token_event){			\
+			.step = (_step),				\
+			.copy_id = copy_id,				\
+			.token_id = token_id,				\
+			.dev = dev,					\
+			.sector = sector,				\
+			.offset = offset,				\
+			.bytes = bytes,					\
+			.status = status,				\
+			.age_ns = age_ns,				\
+		});							\
+		return 0;						\
+	}
+
+TOKEN_PART(token_fill, TOKEN_FILL)
+TOKEN_PART(token_consume, TOKEN_CONSUME)
+TOKEN_PART(token_reject, TOKEN_REJECT)
+TOKEN_PART(token_complete, TOKEN_COMPLETE)
+
+SEC("tp_btf/blk_copy_token_free")
+int BPF_PROG(token_free, __u64 copy_id, __u64 token_id, __u64 bytes,
+	     __u64 done, __u64 age_ns)
+{
+	token_step(&(struct token_event){
+		.step = TOKEN_FREE,
+		.copy_id = copy_id,
+		.token_id = token_id,
+		.bytes = bytes,
+		.done = done,
+		.age_ns = age_ns,
+	});
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
