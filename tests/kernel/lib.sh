@@ -6,6 +6,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tree=$top/build/linux
 patch_dir=$top/kernel-patches
+# shellcheck disable=SC2034 # used by build
 cache=${BPFCOPY_CACHE:-/var/cache/bpfcopy}
 
 # The version the project is written against, and the one "newest" falls back to.

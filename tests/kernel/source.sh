@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # The kernel source tree build/linux: unpacking it, and putting the series on it
 # without touching what a developer has there. Needs lib.sh.
+# shellcheck disable=SC2154
 
 kgit() { git -C "$tree" "$@"; }
 

@@ -22,14 +22,17 @@ __attribute__((unused)) static void tap_skip(const char *reason)
 static void tap_test_done(const CU_pTest test, const CU_pSuite suite,
 			  const CU_pFailureRecord failure)
 {
-	const char *verdict = failure ? "not ok" : tap_skip_reason ? "skip" : "ok";
+	const char *verdict = failure	      ? "not ok" :
+			      tap_skip_reason ? "skip" :
+						"ok";
 
 	printf("%s %s: %s", verdict, suite->pName, test->pName);
 	if (!failure && tap_skip_reason)
 		printf(" # %s", tap_skip_reason);
 	printf("\n");
 	for (CU_pFailureRecord f = failure; f; f = f->pNext)
-		printf("#   %s:%u: %s\n", f->strFileName, f->uiLineNumber, f->strCondition);
+		printf("#   %s:%u: %s\n", f->strFileName, f->uiLineNumber,
+		       f->strCondition);
 	fflush(stdout);
 	tap_skip_reason = NULL;
 }
@@ -54,7 +57,8 @@ static int tap_run(void)
 	CU_set_suite_cleanup_failure_handler(tap_suite_cleanup_failed);
 	if (CU_run_all_tests() != CUE_SUCCESS)
 		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-	failed = CU_get_number_of_tests_failed() + CU_get_number_of_suites_failed();
+	failed = CU_get_number_of_tests_failed() +
+		 CU_get_number_of_suites_failed();
 	CU_cleanup_registry();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

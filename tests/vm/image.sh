@@ -6,6 +6,7 @@
 #   run     the project's programs, tests/, --with files, the command
 # The first two are kept under build/vm/cache by a key of what went in.
 # Needs tests/kernel/lib.sh.
+# shellcheck disable=SC2154
 
 image_cache=$top/build/vm/cache
 
@@ -101,6 +102,8 @@ fill_system() {
 		[ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 	done < <("$root/usr/bin/busybox" --list)
 	add_accounts "$root"
+	mkdir -p "$root/usr/lib/locale"
+	cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"
 	cp "$top/tests/vm/init" "$root/init"
 }
 
@@ -144,18 +147,23 @@ fill_kernel() {
 	release=$(<"$kernel/release")
 	mkdir -p "$root/usr/lib/modules"
 	cp -r "$kernel/modules/$release" "$root/usr/lib/modules/"
+	add_file "$root" "$kernel/tools/bin/bpftool" /usr/bin/bpftool
+	add_libraries "$root" /dev/null "$kernel/tools/bin/bpftool"
 	if [ -e "$module" ]; then
 		mkdir "$root/usr/lib/modules/$release/extra"
 		cp "$module" "$root/usr/lib/modules/$release/extra/"
-		/sbin/depmod -b "$root/usr" "$release" 2>/dev/null ||
-			/sbin/depmod -b "$root" "$release"
 	fi
+	# depmod looks in /lib, which in the guest is a link from another archive.
+	ln -s usr/lib "$root/lib"
+	/sbin/depmod -b "$root" "$release"
+	rm "$root/lib"
 }
 
 # kernel_layer KERNEL FLAVOUR
 kernel_layer() {
 	local module=$top/build/nvme-debug/$2/nvme-debug.ko key
 	key=$({
+		cat "$top/tests/vm/image.sh"
 		readlink -f "$1"
 		stat -c '%Y' "$1/bzImage"
 		stat -c '%s %Y' "$module" 2>/dev/null || :
