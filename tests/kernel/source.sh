@@ -15,6 +15,8 @@ unpack_source() {
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
 	tar -C "$tmp" --strip-components=1 -xf "$tar"
+	# Debian's .gitignore ignores whatever is not Debian's packaging: new files, too.
+	sed -i -e '\|^/\*$|d' -e '\|^!/debian/$|d' "$tmp/.gitignore"
 	git -C "$tmp" init -q -b bpfcopy
 	git -C "$tmp" config bpfcopy.source "$version"
 	git -C "$tmp" config gc.auto 0
@@ -79,13 +81,14 @@ series_commit() {
 	printf '%s\n' "$commit"
 }
 
-# The id of the source as it lies in build/linux, uncommitted changes included.
+# The id of the source as it lies in build/linux, with uncommitted and even ignored files:
+# objects are built elsewhere, so whatever is here is source.
 worktree_id() (
 	scratch=$(mktemp)
 	trap 'rm -f "$scratch"' EXIT
 	cp "$(kgit rev-parse --absolute-git-dir)/index" "$scratch"
 	export GIT_INDEX_FILE=$scratch
-	kgit add -A
+	kgit add -A -f
 	kgit write-tree
 )
 
