@@ -22,13 +22,13 @@
 #include "policy_counters.h"
 
 /* Macros of <linux/blk-copy.h>, which BTF does not carry. */
-#define BLK_COPY_OPS_ABI	1
-#define BLK_COPY_OFFLOAD_ONLY	(1U << 0)
-#define BLK_COPY_EMULATE_ONLY	(1U << 1)
+#define BLK_COPY_OPS_ABI      1
+#define BLK_COPY_OFFLOAD_ONLY (1U << 0)
+#define BLK_COPY_EMULATE_ONLY (1U << 1)
 
-#define KiB(n)	((__u64)(n) << 10)
-#define MiB(n)	((__u64)(n) << 20)
-#define GiB(n)	((__u64)(n) << 30)
+#define KiB(n) ((__u64)(n) << 10)
+#define MiB(n) ((__u64)(n) << 20)
+#define GiB(n) ((__u64)(n) << 30)
 
 /*
  * A parameter, set with "bpfcopy load POLICY name=value".  The name tells the
@@ -38,15 +38,17 @@
 #define BLK_COPY_PARAM(type, name, value) const volatile type name = (value)
 
 /* A decide function; must not sleep.  cctx: struct blk_copy_ctx *. */
-#define BLK_COPY_DECIDE(name, cctx)					\
-	SEC("struct_ops/decide")					\
+#define BLK_COPY_DECIDE(name, cctx) \
+	SEC("struct_ops/decide")    \
 	int BPF_PROG(name, struct blk_copy_ctx *cctx)
 
 /* Optional: a chunk is finished, see struct blk_copy_ops in vmlinux.h. */
-#define BLK_COPY_COMPLETE(name, cctx, path, status, latency_ns)		\
-	SEC("struct_ops/complete")					\
-	void BPF_PROG(name, struct blk_copy_ctx *cctx, __u32 path,	\
-		      int status, __u64 latency_ns)
+#define BLK_COPY_COMPLETE(name, cctx, path, status, latency_ns)                \
+	SEC("struct_ops/complete")                                             \
+	void BPF_PROG(name, struct blk_copy_ctx *cctx, __u32 path, int status, \
+		      __u64 latency_ns)
+
+/* clang-format off */
 
 /*
  * The policy itself: its name (15 characters at most), its decide function and
@@ -60,6 +62,8 @@
 		.name = #_name,						\
 		__VA_ARGS__						\
 	}
+
+/* clang-format on */
 
 /* Shown by "bpfcopy status". */
 struct {
@@ -90,11 +94,13 @@ static __always_inline int blk_copy_say(const struct blk_copy_ctx *cctx,
 	}
 
 	switch (reason) {
+		/* clang-format off */
 #define POLICY_COUNTER_VERDICT(id, word, verdict)			\
 	case POLICY_##id:						\
 		return BLK_COPY_##verdict;
 	POLICY_COUNTERS(POLICY_COUNTER_VERDICT)
 #undef POLICY_COUNTER_VERDICT
+		/* clang-format on */
 	default:
 		return BLK_COPY_DEFAULT;
 	}

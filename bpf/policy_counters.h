@@ -14,20 +14,22 @@
 #define BPFCOPY_POLICY_COUNTERS_H
 
 /* X(ID, word shown to people and in JSON, verdict it stands for) */
-#define POLICY_COUNTERS(X)				\
-	X(OFFLOAD,	"offload",	  OFFLOAD)	\
-	X(EMULATE,	"emulate",	  EMULATE)	\
-	X(DEFAULT,	"default",	  DEFAULT)	\
-	X(BELOW_MIN,	"below-min",	  EMULATE)	\
-	X(ABOVE_MAX,	"above-max",	  EMULATE)	\
-	X(CANNOT,	"cannot-offload", DEFAULT)
+#define POLICY_COUNTERS(X)                 \
+	X(OFFLOAD, "offload", OFFLOAD)     \
+	X(EMULATE, "emulate", EMULATE)     \
+	X(DEFAULT, "default", DEFAULT)     \
+	X(BELOW_MIN, "below-min", EMULATE) \
+	X(ABOVE_MAX, "above-max", EMULATE) \
+	X(CANNOT, "cannot-offload", DEFAULT)
 
+/* clang-format off */
 enum policy_counter_id {
 #define POLICY_COUNTER_ID(id, word, verdict) POLICY_##id,
 	POLICY_COUNTERS(POLICY_COUNTER_ID)
 #undef POLICY_COUNTER_ID
 	POLICY_NR_COUNTERS,
 };
+/* clang-format on */
 
 /*
  * Value of the per-CPU array "policy_counters".  A chunk that is decided on

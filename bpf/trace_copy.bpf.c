@@ -23,11 +23,11 @@
 #include "trace_copy.h"
 
 /* Filters; 0 lets everything pass. */
-const volatile __u32 filter_dev;	/* device, or whole disk of a partition */
-const volatile __u32 filter_pid;	/* thread group */
+const volatile __u32 filter_dev; /* device, or whole disk of a partition */
+const volatile __u32 filter_pid; /* thread group */
 const volatile __u64 filter_min_ns;
 const volatile __u64 filter_min_bytes;
-const volatile __u32 filter_path;	/* enum blk_copy_path */
+const volatile __u32 filter_path; /* enum blk_copy_path */
 const volatile bool filter_errors;
 const volatile bool send_tokens;
 
@@ -207,24 +207,24 @@ int BPF_PROG(token_alloc, __u64 copy_id, __u64 token_id, __u64 bytes)
 }
 
 /* The four steps that happen to a part of a token. */
-#define TOKEN_PART(name, _step)						\
-	SEC("tp_btf/blk_copy_" #name)					\
-	int BPF_PROG(name, __u64 copy_id, __u64 token_id, __u32 dev,	\
-		     __u64 sector, __u32 offset, __u32 bytes,		\
-		     int status, __u64 age_ns)				\
-	{								\
-		token_step(&(struct token_event){			\
-			.step = (_step),				\
-			.copy_id = copy_id,				\
-			.token_id = token_id,				\
-			.dev = dev,					\
-			.sector = sector,				\
-			.offset = offset,				\
-			.bytes = bytes,					\
-			.status = status,				\
-			.age_ns = age_ns,				\
-		});							\
-		return 0;						\
+#define TOKEN_PART(name, _step)                                           \
+	SEC("tp_btf/blk_copy_" #name)                                     \
+	int BPF_PROG(name, __u64 copy_id, __u64 token_id, __u32 dev,      \
+		     __u64 sector, __u32 offset, __u32 bytes, int status, \
+		     __u64 age_ns)                                        \
+	{                                                                 \
+		token_step(&(struct token_event){                         \
+			.step = (_step),                                  \
+			.copy_id = copy_id,                               \
+			.token_id = token_id,                             \
+			.dev = dev,                                       \
+			.sector = sector,                                 \
+			.offset = offset,                                 \
+			.bytes = bytes,                                   \
+			.status = status,                                 \
+			.age_ns = age_ns,                                 \
+		});                                                       \
+		return 0;                                                 \
 	}
 
 TOKEN_PART(token_fill, TOKEN_FILL)
@@ -233,8 +233,8 @@ TOKEN_PART(token_reject, TOKEN_REJECT)
 TOKEN_PART(token_complete, TOKEN_COMPLETE)
 
 SEC("tp_btf/blk_copy_token_free")
-int BPF_PROG(token_free, __u64 copy_id, __u64 token_id, __u64 bytes,
-	     __u64 done, __u64 age_ns)
+int BPF_PROG(token_free, __u64 copy_id, __u64 token_id, __u64 bytes, __u64 done,
+	     __u64 age_ns)
 {
 	token_step(&(struct token_event){
 		.step = TOKEN_FREE,

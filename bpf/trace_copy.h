@@ -9,12 +9,12 @@
 #ifndef BPFCOPY_TRACE_COPY_H
 #define BPFCOPY_TRACE_COPY_H
 
-#define TRACE_COMM_LEN	16
+#define TRACE_COMM_LEN 16
 
 /* First member of every record in the ring buffer. */
 enum trace_kind {
-	TRACE_COPY	= 1,
-	TRACE_TOKEN	= 2,
+	TRACE_COPY = 1,
+	TRACE_TOKEN = 2,
 };
 
 /*
@@ -22,60 +22,62 @@ enum trace_kind {
  * of a synchronous copy, a kernel worker for an asynchronous one.
  */
 struct copy_event {
-	__u32 kind;		/* TRACE_COPY */
+	__u32 kind; /* TRACE_COPY */
 	__u32 pid;
 	__u64 ts_ns;
 	__u64 copy_id;
-	__u64 src_sector;	/* of the first range */
+	__u64 src_sector; /* of the first range */
 	__u64 dst_sector;
-	__u64 bytes;		/* wanted */
-	__u64 offloaded;	/* done by the device */
-	__u64 emulated;		/* read and written by the kernel */
+	__u64 bytes;	 /* wanted */
+	__u64 offloaded; /* done by the device */
+	__u64 emulated;	 /* read and written by the kernel */
 	__u64 latency_ns;
 	__u32 src_dev;
 	__u32 dst_dev;
 	__u32 nr_ranges;
-	__u32 path;		/* enum blk_copy_path */
-	__u32 reason;		/* enum blk_copy_reason */
-	__u32 origin;		/* enum blk_copy_origin */
-	__s32 error;		/* 0 or a negative errno */
+	__u32 path;   /* enum blk_copy_path */
+	__u32 reason; /* enum blk_copy_reason */
+	__u32 origin; /* enum blk_copy_origin */
+	__s32 error;  /* 0 or a negative errno */
 	__u32 pad;
 	char comm[TRACE_COMM_LEN];
 };
 
 /* X(ID, word shown to people and in JSON) */
-#define TOKEN_STEPS(X)			\
-	X(ALLOC,	"alloc")	\
-	X(FILL,		"fill")		\
-	X(CONSUME,	"consume")	\
-	X(REJECT,	"reject")	\
-	X(COMPLETE,	"complete")	\
-	X(FREE,		"free")
+#define TOKEN_STEPS(X)          \
+	X(ALLOC, "alloc")       \
+	X(FILL, "fill")         \
+	X(CONSUME, "consume")   \
+	X(REJECT, "reject")     \
+	X(COMPLETE, "complete") \
+	X(FREE, "free")
 
+/* clang-format off */
 enum token_step {
 #define TOKEN_STEP_ID(id, word) TOKEN_##id,
 	TOKEN_STEPS(TOKEN_STEP_ID)
 #undef TOKEN_STEP_ID
 	TOKEN_NR_STEPS,
 };
+/* clang-format on */
 
 /*
  * A step in the life of a token.  @dev, @sector and @offset are those of the
  * part that was filled, consumed, rejected or completed, and 0 otherwise.
  */
 struct token_event {
-	__u32 kind;		/* TRACE_TOKEN */
-	__u32 step;		/* enum token_step */
+	__u32 kind; /* TRACE_TOKEN */
+	__u32 step; /* enum token_step */
 	__u64 ts_ns;
 	__u64 copy_id;
 	__u64 token_id;
 	__u64 sector;
-	__u64 bytes;		/* of the part; of the token in alloc and free */
-	__u64 done;		/* free: bytes the device copied */
-	__u64 age_ns;		/* since alloc */
+	__u64 bytes;  /* of the part; of the token in alloc and free */
+	__u64 done;   /* free: bytes the device copied */
+	__u64 age_ns; /* since alloc */
 	__u32 dev;
-	__u32 offset;		/* of the part in the token, bytes */
-	__s32 status;		/* 0 or a negative errno */
+	__u32 offset; /* of the part in the token, bytes */
+	__s32 status; /* 0 or a negative errno */
 	__u32 pad;
 };
 
@@ -83,31 +85,31 @@ struct token_event {
  * Latency histogram: 8 buckets per power of two, so a bucket is at most 12.5 %
  * wide.  Values below 8 have a bucket each; the last one ends at 2^64.
  */
-#define LATENCY_SUB_BITS	3
-#define LATENCY_SUB		(1U << LATENCY_SUB_BITS)
-#define LATENCY_SLOTS		((64 - LATENCY_SUB_BITS + 1) * LATENCY_SUB)
+#define LATENCY_SUB_BITS 3
+#define LATENCY_SUB	 (1U << LATENCY_SUB_BITS)
+#define LATENCY_SLOTS	 ((64 - LATENCY_SUB_BITS + 1) * LATENCY_SUB)
 
 /* Value of the per-CPU array "latency", indexed by enum blk_copy_path. */
 struct latency_hist {
 	__u64 slots[LATENCY_SLOTS];
 };
 
-#define TRACE_NR_PATHS		4
-#define TRACE_NR_REASONS	16
+#define TRACE_NR_PATHS	 4
+#define TRACE_NR_REASONS 16
 
 /*
  * Value of the per-CPU array "counts", key 0.  Copies are those that passed the
  * filters, tokens are all of them.
  */
 struct trace_counts {
-	__u64 copies[TRACE_NR_PATHS];		/* by enum blk_copy_path */
+	__u64 copies[TRACE_NR_PATHS]; /* by enum blk_copy_path */
 	__u64 path_bytes[TRACE_NR_PATHS];
-	__u64 reasons[TRACE_NR_REASONS];	/* copies by enum blk_copy_reason */
+	__u64 reasons[TRACE_NR_REASONS]; /* copies by enum blk_copy_reason */
 	__u64 offloaded;
 	__u64 emulated;
 	__u64 errors;
-	__u64 tokens[TOKEN_NR_STEPS];		/* steps seen */
-	__u64 lost_copies;			/* no room in the ring buffer */
+	__u64 tokens[TOKEN_NR_STEPS]; /* steps seen */
+	__u64 lost_copies;	      /* no room in the ring buffer */
 	__u64 lost_tokens;
 };
 
