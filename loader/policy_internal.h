@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files behind policy.h and trace.h share.  Every function that takes
+ * a struct policy_error and fails has written into it.
+ *
+ *	policy_error.c	 messages, and what libbpf and the verifier said
+ *	policy_object.c	 an object file: open, set parameters, load
+ *	policy_kernel.c	 what is attached: links, values, counters
+ *	policy_load.c	 attach, replace, detach, pins
+ */
+#ifndef BPFCOPY_POLICY_INTERNAL_H
+#define BPFCOPY_POLICY_INTERNAL_H
+
+#include <stdint.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "policy.h"
+
+#define POLICY_COUNTERS_MAP "policy_counters"
+
+/* The kernel's dev_t, as opposed to that of stat(2). */
+static inline unsigned int dev_major(uint32_t dev)
+{
+	return dev >> 20;
+}
+
+static inline unsigned int dev_minor(uint32_t dev)
+{
+	return dev & ((1U << 20) - 1);
+}
+
+/* policy_error.c */
+
+/**
+ * policy_fail() - write a message
+ * @error: negative errno, returned
+ */
+__attribute__((format(printf, 3, 4))) int
+policy_fail(struct policy_error *err, int error, const char *fmt, ...);
+
+/** policy_log_start() - from now on keep what libbpf says, forget what it said */
+void policy_log_start(void);
+
+/** policy_log_last() - the last line libbpf said, "" if none; until the next call */
+const char *policy_log_last(void);
+
+/**
+ * policy_fail_load() - explain why bpf_object__load() failed
+ * @what: the policy or program, for the message
+ * @error: what it returned
+ *
+ * Return: -EACCES if the verifier refused a program, -EPERM if we may not, or
+ * @error.
+ */
+int policy_fail_load(struct policy_error *err, const char *what, int error);
+
+/* policy_object.c */
+
+/**
+ * struct policy_object - an object file and the policy in it
+ * @obj: freed by policy_object_close()
+ * @ops: its struct_ops map
+ * @name: as in struct policy_info
+ */
+struct policy_object {
+	struct bpf_object *obj;
+	struct bpf_map *ops;
+	char name[POLICY_NAME_MAX];
+};
+
+/**
+ * policy_object_load() - open @spec->policy, set it up and verify it
+ * @po: filled on success; for policy_object_close()
+ *
+ * Nothing is attached.  Return: as policy_load().
+ */
+int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
+		       struct policy_error *err);
+void policy_object_close(struct policy_object *po);
+
+/* policy_kernel.c */
+
+/**
+ * struct policy_types - the kernel's idea of struct blk_copy_ops
+ * @btf: freed by policy_types_put()
+ * @value_id: type id of the values of its struct_ops maps
+ * @dev_off: where members are in such a value
+ */
+struct policy_types {
+	struct btf *btf;
+	uint32_t value_id;
+	uint32_t dev_off;
+	uint32_t name_off;
+	uint32_t decide_off;
+};
+
+/**
+ * policy_types_get() - look for struct blk_copy_ops in the running kernel
+ *
+ * Return: 0, -EOPNOTSUPP if there is none, or another errno.
+ */
+int policy_types_get(struct policy_types *types, struct policy_error *err);
+void policy_types_put(struct policy_types *types);
+
+/**
+ * policy_link_map() - the policy behind a link
+ * @map_id: its struct_ops map; 0 if the link was detached, for instance
+ *	because the disk is gone
+ *
+ * Return: 0, or a negative errno; no message is written.
+ */
+int policy_link_map(int link_fd, uint32_t *link_id, uint32_t *map_id);
+
+/**
+ * policy_describe() - fill in what the kernel knows about an attached policy
+ * @info: all but pin and replaced
+ *
+ * Return: 0, -ENOLINK if the link is detached, -ENOMSG if it is not that of a
+ * copy policy, or another errno; no message is written.
+ */
+int policy_describe(const struct policy_types *types, int link_fd,
+		    struct policy_info *info);
+
+/**
+ * policy_find() - the attached policy of a slot, whoever attached it
+ * @info: as from policy_describe()
+ *
+ * Return: 0, -ESRCH, or another errno; no message is written.
+ */
+int policy_find(const struct policy_types *types, uint32_t dev,
+		struct policy_info *info);
+
+/**
+ * policy_find_all() - every attached policy
+ * @infos: for the caller to free()
+ *
+ * Return: 0, or another errno; no message is written.
+ */
+int policy_find_all(const struct policy_types *types,
+		    struct policy_info **infos, size_t *nr);
+
+#endif /* BPFCOPY_POLICY_INTERNAL_H */

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What copy policies are attached, asked of the kernel itself: links lead to
+ * struct_ops maps, their values to programs, and those to the counters.
+ *
+ * So policies are seen whoever attached them, pinned or not.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf.h>
+
+#include "../bpf/policy_counters.h"
+#include "policy_internal.h"
+
+#define OPS_NAME_LEN  16
+#define MAX_PROG_MAPS 64
+
+static const struct {
+	const char *word;
+	const char *path;
+} counter_words[] = {
+#define PATH_OFFLOAD			 "offload"
+#define PATH_EMULATE			 "emulate"
+#define PATH_DEFAULT			 "default"
+#define COUNTER_WORDS(id, word, verdict) { word, PATH_##verdict },
+	POLICY_COUNTERS(COUNTER_WORDS)
+#undef COUNTER_WORDS
+};
+
+_Static_assert(POLICY_NR_COUNTERS <= POLICY_COUNTERS_MAX,
+	       "struct policy_info has room for every counter");
+
+static const struct btf_member *
+find_member(const struct btf *btf, const struct btf_type *t, const char *name)
+{
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const struct btf_member *m = btf_members(t) + i;
+
+		if (!strcmp(btf__name_by_offset(btf, m->name_off), name))
+			return m;
+	}
+	return NULL;
+}
+
+/*
+ * The value of a struct_ops map is a struct around the one that programs fill:
+ *
+ *	struct bpf_struct_ops_blk_copy_ops {
+ *		struct bpf_struct_ops_common_value common;
+ *		struct blk_copy_ops data;
+ *	};
+ */
+static int find_offsets(struct policy_types *types)
+{
+	const struct btf_member *data, *dev, *name, *decide;
+	const struct btf_type *value, *ops;
+	int id;
+
+	id = btf__find_by_name_kind(types->btf, "bpf_struct_ops_blk_copy_ops",
+				    BTF_KIND_STRUCT);
+	if (id < 0)
+		return -EOPNOTSUPP;
+	value = btf__type_by_id(types->btf, id);
+	data = find_member(types->btf, value, "data");
+	if (!data)
+		return -EOPNOTSUPP;
+	ops = btf__type_by_id(types->btf, data->type);
+	dev = find_member(types->btf, ops, "dev");
+	name = find_member(types->btf, ops, "name");
+	decide = find_member(types->btf, ops, "decide");
+	if (!dev || !name || !decide)
+		return -EOPNOTSUPP;
+	types->value_id = id;
+	types->dev_off = (data->offset + dev->offset) / 8;
+	types->name_off = (data->offset + name->offset) / 8;
+	types->decide_off = (data->offset + decide->offset) / 8;
+	return 0;
+}
+
+int policy_types_get(struct policy_types *types, struct policy_error *err)
+{
+	int error;
+
+	policy_log_start();
+	types->btf = btf__load_vmlinux_btf();
+	if (!types->btf) {
+		error = errno == EACCES ? -EPERM : -EOPNOTSUPP;
+		return policy_fail(
+			err, error,
+			"this kernel shows no BTF (/sys/kernel/btf/vmlinux): %s",
+			strerror(errno));
+	}
+	error = find_offsets(types);
+	if (error) {
+		policy_types_put(types);
+		return policy_fail(
+			err, error,
+			"this kernel has no copy policies (no struct blk_copy_ops in its BTF): it takes the kernel patches of bpfcopy and CONFIG_BLK_COPY_BPF");
+	}
+	return 0;
+}
+
+void policy_types_put(struct policy_types *types)
+{
+	btf__free(types->btf);
+	types->btf = NULL;
+}
+
+int policy_link_map(int link_fd, uint32_t *link_id, uint32_t *map_id)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+	int error = bpf_link_get_info_by_fd(link_fd, &info, &len);
+
+	if (error)
+		return error;
+	if (info.type != BPF_LINK_TYPE_STRUCT_OPS)
+		return -ENOMSG;
+	*link_id = info.id;
+	*map_id = info.struct_ops.map_id;
+	return 0;
+}
+
+/* Read the value of a struct_ops map if it is that of a copy policy. */
+static int read_value(const struct policy_types *types, __u32 map_id,
+		      struct policy_info *info)
+{
+	struct bpf_map_info map = { 0 };
+	__u32 len = sizeof(map), key = 0;
+	char *value = NULL;
+	int fd, error;
+
+	fd = bpf_map_get_fd_by_id(map_id);
+	if (fd < 0)
+		return fd;
+	error = bpf_map_get_info_by_fd(fd, &map, &len);
+	if (error)
+		goto close_fd;
+	error = -ENOMSG;
+	if (map.btf_vmlinux_value_type_id != types->value_id)
+		goto close_fd;
+	error = -ENOMEM;
+	value = calloc(1, map.value_size);
+	if (!value)
+		goto close_fd;
+	error = bpf_map_lookup_elem(fd, &key, value);
+	if (error)
+		goto free_value;
+	memcpy(&info->dev, value + types->dev_off, sizeof(info->dev));
+	memcpy(info->name, value + types->name_off, OPS_NAME_LEN);
+	info->name[OPS_NAME_LEN - 1] = '\0';
+	/* Instead of a pointer a callback has the id of its program. */
+	memcpy(&info->prog_id, value + types->decide_off,
+	       sizeof(info->prog_id));
+
+free_value:
+	free(value);
+close_fd:
+	close(fd);
+	return error;
+}
+
+/* Is this the map with the counters?  @nr: rows it has. */
+static bool is_counters(int fd, __u32 *nr)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len))
+		return false;
+	*nr = info.max_entries;
+	return info.type == BPF_MAP_TYPE_PERCPU_ARRAY &&
+	       info.value_size == sizeof(struct policy_count) &&
+	       !strcmp(info.name, POLICY_COUNTERS_MAP);
+}
+
+static int read_counter(int fd, __u32 row, struct policy_counter *out)
+{
+	struct policy_count *percpu;
+	int cpus = libbpf_num_possible_cpus();
+	int error;
+
+	if (cpus < 0)
+		return cpus;
+	percpu = calloc(cpus, sizeof(*percpu));
+	if (!percpu)
+		return -ENOMEM;
+	error = bpf_map_lookup_elem(fd, &row, percpu);
+	if (error)
+		goto free_percpu;
+	*out = (struct policy_counter){
+		.reason = counter_words[row].word,
+		.path = counter_words[row].path,
+	};
+	for (int i = 0; i < cpus; i++) {
+		out->count += percpu[i].count;
+		out->bytes += percpu[i].bytes;
+	}
+
+free_percpu:
+	free(percpu);
+	return error;
+}
+
+/* Rows that we have no word for come from a newer header: leave them out. */
+static int read_counters(int fd, __u32 rows, struct policy_info *info)
+{
+	int error;
+
+	if (rows > POLICY_NR_COUNTERS)
+		rows = POLICY_NR_COUNTERS;
+	for (__u32 i = 0; i < rows; i++) {
+		error = read_counter(fd, i, &info->counters[i]);
+		if (error)
+			return error;
+	}
+	info->nr_counters = rows;
+	return 0;
+}
+
+/* A policy without counters is fine, so not finding any is no error. */
+static int find_counters(struct policy_info *info)
+{
+	__u32 ids[MAX_PROG_MAPS], len, rows;
+	struct bpf_prog_info prog = { 0 };
+	int fd, error;
+
+	fd = bpf_prog_get_fd_by_id(info->prog_id);
+	if (fd < 0)
+		return fd;
+	prog.map_ids = (__u64)(unsigned long)ids;
+	prog.nr_map_ids = MAX_PROG_MAPS;
+	len = sizeof(prog);
+	error = bpf_prog_get_info_by_fd(fd, &prog, &len);
+	close(fd);
+	if (error)
+		return error;
+	/* The kernel says how many there are, not how many it wrote. */
+	if (prog.nr_map_ids > MAX_PROG_MAPS)
+		prog.nr_map_ids = MAX_PROG_MAPS;
+	for (__u32 i = 0; i < prog.nr_map_ids; i++) {
+		fd = bpf_map_get_fd_by_id(ids[i]);
+		if (fd < 0)
+			continue;
+		if (is_counters(fd, &rows)) {
+			error = read_counters(fd, rows, info);
+			close(fd);
+			return error;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
+int policy_describe(const struct policy_types *types, int link_fd,
+		    struct policy_info *info)
+{
+	int error;
+
+	memset(info, 0, sizeof(*info));
+	error = policy_link_map(link_fd, &info->link_id, &info->map_id);
+	if (error)
+		return error;
+	if (!info->map_id)
+		return -ENOLINK;
+	error = read_value(types, info->map_id, info);
+	if (!error)
+		error = find_counters(info);
+	return error;
+}
+
+/*
+ * The next link after *@id that is a copy policy, described.  Links and
+ * policies come and go while we look: what vanished is passed over.
+ *
+ * Return: 0, -ENOENT after the last, or another errno.
+ */
+static int next_policy(const struct policy_types *types, __u32 *id,
+		       struct policy_info *info)
+{
+	int fd, error;
+
+	for (;;) {
+		error = bpf_link_get_next_id(*id, id);
+		if (error)
+			return error;
+		fd = bpf_link_get_fd_by_id(*id);
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return fd;
+		error = policy_describe(types, fd, info);
+		close(fd);
+		if (error != -ENOENT && error != -ENOLINK && error != -ENOMSG)
+			return error;
+	}
+}
+
+int policy_find(const struct policy_types *types, uint32_t dev,
+		struct policy_info *info)
+{
+	__u32 id = 0;
+	int error;
+
+	do {
+		error = next_policy(types, &id, info);
+	} while (!error && info->dev != dev);
+	return error == -ENOENT ? -ESRCH : error;
+}
+
+int policy_find_all(const struct policy_types *types,
+		    struct policy_info **infos, size_t *nr)
+{
+	struct policy_info info, *more;
+	__u32 id = 0;
+	int error;
+
+	*infos = NULL;
+	*nr = 0;
+	while (!(error = next_policy(types, &id, &info))) {
+		more = reallocarray(*infos, *nr + 1, sizeof(info));
+		if (!more) {
+			error = -ENOMEM;
+			break;
+		}
+		*infos = more;
+		more[(*nr)++] = info;
+	}
+	if (error == -ENOENT)
+		return 0;
+	free(*infos);
+	*infos = NULL;
+	*nr = 0;
+	return error;
+}

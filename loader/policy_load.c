@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attach, replace and detach copy policies; see policy.h.
+ *
+ * A slot that we filled has a directory in bpffs that keeps it filled:
+ *
+ *	/sys/fs/bpf/bpfcopy/<major>:<minor>/link	what holds the policy
+ *	/sys/fs/bpf/bpfcopy/<major>:<minor>/counters	its counters
+ *
+ * Processes take turns: who changes slots holds a lock on the directory above.
+ * A link in there may be dead, because the disk went away; then the slot of a
+ * new disk with the same number is free, and the link is swept out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <linux/magic.h>
+#include <linux/membarrier.h>
+
+#include <bpf/bpf.h>
+
+#include "policy_internal.h"
+
+#define BPFFS	"/sys/fs/bpf"
+#define PIN_DIR BPFFS "/bpfcopy"
+
+/* struct slot - where a policy goes, and the names of its pins */
+struct slot {
+	uint32_t dev;
+	char name[64];	/* for people: nvme0n1, or 259:1 if it is gone */
+	char sysfs[48]; /* "" for the global slot */
+	char dir[64];
+	char link[POLICY_PIN_MAX];
+	char counters[POLICY_PIN_MAX];
+};
+
+static void slot_init(struct slot *slot, uint32_t dev)
+{
+	char id[32] = "global", target[512];
+	ssize_t len = -1;
+
+	memset(slot, 0, sizeof(*slot));
+	slot->dev = dev;
+	if (dev != POLICY_DEV_GLOBAL) {
+		snprintf(id, sizeof(id), "%u:%u", dev_major(dev),
+			 dev_minor(dev));
+		snprintf(slot->sysfs, sizeof(slot->sysfs), "/sys/dev/block/%s",
+			 id);
+		len = readlink(slot->sysfs, target, sizeof(target) - 1);
+	}
+	target[len > 0 ? len : 0] = '\0';
+	snprintf(slot->name, sizeof(slot->name), "%s",
+		 len > 0 ? basename(target) : id);
+	snprintf(slot->dir, sizeof(slot->dir), PIN_DIR "/%s", id);
+	snprintf(slot->link, sizeof(slot->link), "%s/link", slot->dir);
+	snprintf(slot->counters, sizeof(slot->counters), "%s/counters",
+		 slot->dir);
+}
+
+/* The kernel would only say EINVAL for a partition, and only after all work. */
+static int check_disk(const struct slot *slot, struct policy_error *err)
+{
+	char path[96];
+
+	if (slot->dev == POLICY_DEV_GLOBAL)
+		return 0;
+	if (access(slot->sysfs, F_OK))
+		return policy_fail(err, -ENODEV, "there is no block device %s",
+				   slot->name);
+	snprintf(path, sizeof(path), "%s/partition", slot->sysfs);
+	if (!access(path, F_OK))
+		return policy_fail(
+			err, -ENOTBLK,
+			"%s is a partition: policies are for whole disks",
+			slot->name);
+	return 0;
+}
+
+static int fail_pin(struct policy_error *err, const char *path, int error)
+{
+	if (error == -EACCES || error == -EPERM)
+		return policy_fail(err, -EPERM, "%s: %s: this takes root", path,
+				   strerror(-error));
+	return policy_fail(err, error, "%s: %s", path, strerror(-error));
+}
+
+/* Return: a descriptor that holds the lock until it is closed, or an errno. */
+static int lock_slots(struct policy_error *err)
+{
+	struct statfs fs;
+	int fd, error;
+
+	if (statfs(BPFFS, &fs))
+		return fail_pin(err, BPFFS, -errno);
+	if (fs.f_type != BPF_FS_MAGIC)
+		return policy_fail(
+			err, -ENOENT,
+			"no bpffs at " BPFFS
+			", where policies are kept: mount -t bpf bpf " BPFFS);
+	if (mkdir(PIN_DIR, 0700) && errno != EEXIST)
+		return fail_pin(err, PIN_DIR, -errno);
+	fd = open(PIN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_pin(err, PIN_DIR, -errno);
+	while (flock(fd, LOCK_EX)) {
+		if (errno == EINTR)
+			continue;
+		error = fail_pin(err, PIN_DIR, -errno);
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static void unpin(const struct slot *slot)
+{
+	unlink(slot->link);
+	unlink(slot->counters);
+	rmdir(slot->dir);
+}
+
+/* Replaces the counters of the policy that was here before in one step. */
+static int pin_counters(const struct slot *slot, const struct policy_object *po,
+			struct policy_error *err)
+{
+	char next[POLICY_PIN_MAX + 8];
+	struct bpf_map *map;
+
+	map = bpf_object__find_map_by_name(po->obj, POLICY_COUNTERS_MAP);
+	if (!map) {
+		if (unlink(slot->counters) && errno != ENOENT)
+			return fail_pin(err, slot->counters, -errno);
+		return 0;
+	}
+	snprintf(next, sizeof(next), "%s_next", slot->counters);
+	unlink(next);
+	if (bpf_obj_pin(bpf_map__fd(map), next))
+		return fail_pin(err, next, -errno);
+	if (rename(next, slot->counters))
+		return fail_pin(err, slot->counters, -errno);
+	return 0;
+}
+
+/* Whatever is pinned here is dead, or the slot would not have been free. */
+static int pin_link(const struct slot *slot, int link_fd,
+		    struct policy_error *err)
+{
+	unpin(slot);
+	if (mkdir(slot->dir, 0700) && errno != EEXIST)
+		return fail_pin(err, slot->dir, -errno);
+	if (bpf_obj_pin(link_fd, slot->link))
+		return fail_pin(err, slot->link, -errno);
+	return 0;
+}
+
+/*
+ * A slot may be held by a link that is not ours: then it stays as it is,
+ * whoever made it has a reason.
+ */
+static int fail_taken(const struct policy_types *types, const struct slot *slot,
+		      struct policy_error *err)
+{
+	struct policy_info info;
+
+	if (policy_find(types, slot->dev, &info))
+		return policy_fail(
+			err, -EBUSY,
+			"%s has a policy that bpfcopy did not attach",
+			slot->name);
+	return policy_fail(
+		err, -EBUSY,
+		"%s has policy \"%s\" (link %u), which bpfcopy did not attach: detach it first (bpftool link detach id %u)",
+		slot->name, info.name, info.link_id, info.link_id);
+}
+
+static int fail_attach(const struct slot *slot, const struct policy_object *po,
+		       int error, struct policy_error *err)
+{
+	switch (error) {
+	case -ENODEV:
+	case -ENOLINK:
+		return policy_fail(err, -ENODEV, "block device %s is gone",
+				   slot->name);
+	case -ESTALE:
+		return policy_fail(
+			err, error,
+			"%s is another disk by now (its diskseq differs)",
+			slot->name);
+	case -EPERM:
+		return policy_fail(err, error, "attaching a policy takes root");
+	default:
+		return policy_fail(err, error,
+				   "the kernel refused policy %s for %s: %s",
+				   po->name, slot->name, strerror(-error));
+	}
+}
+
+/* A disk that vanishes right now takes its policy with it. */
+static int describe(const struct policy_types *types, const struct slot *slot,
+		    const struct policy_object *po, int link_fd,
+		    struct policy_info *out, struct policy_error *err)
+{
+	int error = policy_describe(types, link_fd, out);
+
+	return error ? fail_attach(slot, po, error, err) : 0;
+}
+
+/* Swap the policy behind our link.  Compare and swap: nobody's is lost. */
+static int update_link(int link_fd, int map_fd)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE);
+	__u32 link_id, map_id;
+	int old_fd, error;
+
+	error = policy_link_map(link_fd, &link_id, &map_id);
+	if (error)
+		return error;
+	if (!map_id)
+		return -ENOLINK;
+	old_fd = bpf_map_get_fd_by_id(map_id);
+	if (old_fd < 0)
+		return old_fd;
+	opts.old_map_fd = old_fd;
+	error = bpf_link_update(link_fd, map_fd, &opts);
+	close(old_fd);
+	return error;
+}
+
+/*
+ * The slot is taken: by us, if there is a living link in our directory.  The
+ * attempt to attach has left the new map's value set, which is what an update
+ * needs.
+ */
+static int replace(const struct policy_types *types, const struct slot *slot,
+		   const struct policy_object *po, struct policy_info *out,
+		   struct policy_error *err)
+{
+	int link_fd, error;
+
+	link_fd = bpf_obj_get(slot->link);
+	if (link_fd == -ENOENT)
+		return fail_taken(types, slot, err);
+	if (link_fd < 0)
+		return fail_pin(err, slot->link, link_fd);
+	error = update_link(link_fd, bpf_map__fd(po->ops));
+	if (error == -ENOLINK)
+		error = fail_taken(types, slot, err);
+	else if (error)
+		error = fail_attach(slot, po, error, err);
+	if (!error)
+		error = pin_counters(slot, po, err);
+	if (!error)
+		error = describe(types, slot, po, link_fd, out, err);
+	out->replaced = true;
+	close(link_fd);
+	return error;
+}
+
+static int attach(const struct policy_types *types, const struct slot *slot,
+		  const struct policy_object *po, struct policy_info *out,
+		  struct policy_error *err)
+{
+	struct bpf_link *link = bpf_map__attach_struct_ops(po->ops);
+	int error = -errno;
+
+	if (!link && error == -EEXIST)
+		return replace(types, slot, po, out, err);
+	if (!link)
+		return fail_attach(slot, po, error, err);
+	error = pin_link(slot, bpf_link__fd(link), err);
+	if (!error)
+		error = pin_counters(slot, po, err);
+	if (!error)
+		error = describe(types, slot, po, bpf_link__fd(link), out, err);
+	if (error)
+		unpin(slot);
+	/* Closes the descriptor; unpinned, that detaches. */
+	bpf_link__destroy(link);
+	return error;
+}
+
+static int load_object(const struct policy_types *types,
+		       const struct policy_spec *spec, const struct slot *slot,
+		       struct policy_info *out, struct policy_error *err)
+{
+	struct policy_object po;
+	int lock, error;
+
+	error = policy_object_load(spec, &po, err);
+	if (error)
+		return error;
+	lock = lock_slots(err);
+	if (lock < 0) {
+		error = lock;
+		goto close_object;
+	}
+	error = attach(types, slot, &po, out, err);
+	if (!error)
+		snprintf(out->pin, sizeof(out->pin), "%s", slot->link);
+	close(lock);
+
+close_object:
+	policy_object_close(&po);
+	return error;
+}
+
+int policy_load(const struct policy_spec *spec, struct policy_info *out,
+		struct policy_error *err)
+{
+	struct policy_types types;
+	struct slot slot;
+	int error;
+
+	memset(out, 0, sizeof(*out));
+	err->text[0] = '\0';
+	slot_init(&slot, spec->dev);
+	error = policy_types_get(&types, err);
+	if (error)
+		return error;
+	error = check_disk(&slot, err);
+	if (!error)
+		error = load_object(&types, spec, &slot, out, err);
+	policy_types_put(&types);
+	return error;
+}
+
+int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
+		   struct policy_error *err)
+{
+	struct policy_types types;
+	struct policy_object po;
+	struct slot slot;
+	int error;
+
+	memset(out, 0, sizeof(*out));
+	err->text[0] = '\0';
+	slot_init(&slot, spec->dev);
+	error = policy_types_get(&types, err);
+	if (error)
+		return error;
+	policy_types_put(&types);
+	error = check_disk(&slot, err);
+	if (error)
+		return error;
+	error = policy_object_load(spec, &po, err);
+	if (error)
+		return error;
+	out->dev = spec->dev;
+	snprintf(out->name, sizeof(out->name), "%s", po.name);
+	snprintf(out->pin, sizeof(out->pin), "%s", slot.link);
+	policy_object_close(&po);
+	return 0;
+}
+
+/*
+ * After a detach the kernel calls the policy no more, but a call may be on its
+ * way.  It is made under RCU, and this waits for a grace period.
+ */
+static void wait_for_calls(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+static int unload_slot(const struct policy_types *types,
+		       const struct slot *slot, struct policy_error *err)
+{
+	struct policy_info info;
+	int fd, error;
+
+	fd = bpf_obj_get(slot->link);
+	if (fd == -ENOENT && !policy_find(types, slot->dev, &info))
+		return fail_taken(types, slot, err);
+	if (fd == -ENOENT)
+		return policy_fail(err, -ESRCH, "%s has no policy", slot->name);
+	if (fd < 0)
+		return fail_pin(err, slot->link, fd);
+	/* Removing the pin alone would detach some time later. */
+	error = bpf_link_detach(fd);
+	close(fd);
+	if (error)
+		return policy_fail(err, error,
+				   "cannot detach the link in %s: %s",
+				   slot->link, strerror(-error));
+	wait_for_calls();
+	unpin(slot);
+	return 0;
+}
+
+int policy_unload(uint32_t dev, struct policy_error *err)
+{
+	struct policy_types types;
+	struct slot slot;
+	int lock, error;
+
+	err->text[0] = '\0';
+	slot_init(&slot, dev);
+	error = policy_types_get(&types, err);
+	if (error)
+		return error;
+	lock = lock_slots(err);
+	if (lock < 0) {
+		error = lock;
+		goto put_types;
+	}
+	error = unload_slot(&types, &slot, err);
+	close(lock);
+
+put_types:
+	policy_types_put(&types);
+	return error;
+}
+
+/* Does the link that is pinned for this slot hold this policy? */
+static bool is_pinned(const struct slot *slot, const struct policy_info *info)
+{
+	__u32 link_id = 0, map_id;
+	int fd = bpf_obj_get(slot->link);
+
+	if (fd < 0)
+		return false;
+	if (policy_link_map(fd, &link_id, &map_id))
+		link_id = 0;
+	close(fd);
+	return link_id == info->link_id;
+}
+
+int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err)
+{
+	struct policy_types types;
+	struct slot slot;
+	int error;
+
+	*out = NULL;
+	*nr = 0;
+	err->text[0] = '\0';
+	error = policy_types_get(&types, err);
+	if (error)
+		return error;
+	error = policy_find_all(&types, out, nr);
+	policy_types_put(&types);
+	if (error == -EPERM)
+		return policy_fail(
+			err, error,
+			"asking which policies are attached takes root (CAP_SYS_ADMIN)");
+	if (error)
+		return policy_fail(err, error,
+				   "cannot ask which policies are attached: %s",
+				   strerror(-error));
+	for (size_t i = 0; i < *nr; i++) {
+		slot_init(&slot, (*out)[i].dev);
+		if (is_pinned(&slot, &(*out)[i]))
+			snprintf((*out)[i].pin, sizeof((*out)[i].pin), "%s",
+				 slot.link);
+	}
+	return 0;
+}
