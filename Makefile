@@ -6,11 +6,13 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z.-]*:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z.-]*:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## install what is needed on Debian 12 (root; quick when nothing is missing)
 	@tests/kernel/deps
+
+# --- The kernel
 
 .PHONY: kernel
 kernel: deps ## the patched kernel, libbpf and bpftool, from the cache or built
@@ -21,10 +23,69 @@ kernel-debug: deps ## the two debug kernels (KASAN and UBSAN; lockdep and RCU)
 	@tests/kernel/build --flavour kasan
 	@tests/kernel/build --flavour lockdep
 
+.PHONY: patches
+patches: ## write kernel-patches/ from the commits in build/linux
+	@tests/kernel/patches
+
+.PHONY: check-patches
+check-patches: kernel ## checkpatch --strict, sparse and a build for every patch
+	@tests/kernel/check-patches
+
+.PHONY: vmlinux.h
+vmlinux.h: kernel ## write the kernel's types anew
+	@bpf/gen-vmlinux build/kernel-std/vmlinux >$@.new
+	@mv $@.new $@
+
+.PHONY: vmlinux.h-check
+vmlinux.h-check: kernel ## the types in vmlinux.h are those of the built kernel
+	@bpf/gen-vmlinux --check build/kernel-std/vmlinux
+
+# --- The programs
+
+.PHONY: programs
+programs: kernel ## bpfcopy, the BPF objects and the programs of the tests
+	@$(MAKE) -C bpf
+	@$(MAKE) -C loader
+	@$(MAKE) -C tests/unit
+	@$(MAKE) -C tests/vm/src
+
+.PHONY: modules
+modules: kernel ## nvme-debug.ko for the kernel
+	@$(MAKE) -C nvme-debug
+
+.PHONY: modules-debug
+modules-debug: kernel-debug ## nvme-debug.ko for the debug kernels
+	@for f in kasan lockdep; do \
+		$(MAKE) -C nvme-debug KBUILD=$(CURDIR)/build/kernel-$$f/kbuild \
+			OUT=$(CURDIR)/build/nvme-debug/$$f || exit; \
+	done
+
+# --- The tests
+
+.PHONY: test
+test: programs modules vmlinux.h-check ## every test; the last line is the sum
+	@tests/run
+
+.PHONY: test-debug
+test-debug: programs modules-debug ## the VM suites on both debug kernels
+	@tests/run --debug kasan --debug lockdep
+
+.PHONY: unit
+unit: programs ## the CUnit suites only
+	@tests/run unit
+
+.PHONY: cli
+cli: programs ## the tests of the command on this machine only
+	@tests/run cli
+
+.PHONY: vm
+vm: programs modules ## the suites in the guest only
+	@tests/run vm
+
 .PHONY: lint
-lint: deps ## shellcheck on every script, clang-format on every C file
+lint: deps ## shellcheck, clang-format, SPDX lines, lengths
 	@tests/lint
 
 .PHONY: clean
-clean: ## remove what was built here; keeps build/linux and the kernel cache
-	@rm -rf build/obj-* build/vm build/bin build/bpf build/tests build/nvme-debug build/loader
+clean: ## remove what was built; build/linux and the kernel cache stay
+	@find build -mindepth 1 -maxdepth 1 ! -name linux -exec rm -rf {} +

@@ -22,10 +22,12 @@ __attribute__((unused)) static void tap_skip(const char *reason)
 static void tap_test_done(const CU_pTest test, const CU_pSuite suite,
 			  const CU_pFailureRecord failure)
 {
-	const char *verdict = failure	      ? "not ok" :
-			      tap_skip_reason ? "skip" :
-						"ok";
+	const char *verdict = "ok";
 
+	if (failure)
+		verdict = "not ok";
+	else if (tap_skip_reason)
+		verdict = "skip";
 	printf("%s %s: %s", verdict, suite->pName, test->pName);
 	if (!failure && tap_skip_reason)
 		printf(" # %s", tap_skip_reason);
