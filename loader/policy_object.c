@@ -202,7 +202,19 @@ static void *ops_member(const struct policy_object *po, const char *name,
 
 #define OPS_NAME_LEN 16
 
-/* The name in the kernel is how "status" and the traces call the policy. */
+/* "status" and the kernel's log call the policy so; the kernel is choosy. */
+static void set_name(char *to, const char *from)
+{
+	memset(to, 0, OPS_NAME_LEN);
+	for (int i = 0; i < OPS_NAME_LEN - 1 && from[i]; i++) {
+		bool ok = isalnum((unsigned char)from[i]) || from[i] == '.';
+
+		to[i] = ok ? from[i] : '_';
+	}
+	if (!*to)
+		strcpy(to, "unnamed");
+}
+
 static int set_ops(const struct policy_object *po,
 		   const struct policy_spec *spec, const char *path,
 		   struct policy_error *err)
@@ -224,8 +236,7 @@ static int set_ops(const struct policy_object *po,
 				   bpf_map__name(po->ops));
 	*dev = spec->dev;
 	*diskseq = spec->diskseq;
-	memset(name, 0, OPS_NAME_LEN);
-	memcpy(name, po->name, strnlen(po->name, OPS_NAME_LEN - 1));
+	set_name(name, po->name);
 	return 0;
 }
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "latency.h"
+
+static __u64 middle(__u32 slot)
+{
+	__u64 low = latency_slot_low(slot);
+	/* The last bucket ends where the type does. */
+	__u64 last = slot + 1 < LATENCY_SLOTS ? latency_slot_low(slot + 1) - 1 :
+						~0ULL;
+
+	return low + (last - low) / 2;
+}
+
+__u64 latency_percentile(const struct latency_hist *hist, unsigned int percent)
+{
+	__u64 total = 0, seen = 0, want;
+
+	for (__u32 i = 0; i < LATENCY_SLOTS; i++)
+		total += hist->slots[i];
+	if (!total)
+		return 0;
+	/* Rounded up: the 99th percentile of one copy is that copy. */
+	want = total / 100 * percent + (total % 100 * percent + 99) / 100;
+	for (__u32 i = 0; i < LATENCY_SLOTS; i++) {
+		seen += hist->slots[i];
+		if (seen >= want)
+			return middle(i);
+	}
+	return middle(LATENCY_SLOTS - 1);
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Run bpf/trace_copy.bpf.c: set its filters, attach it, hand its events on,
+ * and sum up what it counted; see trace.h.
+ *
+ * The programs wake nobody up for a single event.  The ring buffer is looked
+ * into ten times a second, and at once when a good part of it is full.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <linux/membarrier.h>
+#include <linux/types.h>
+
+#include <bpf/bpf.h>
+
+#include "trace_copy.skel.h"
+
+#include "latency.h"
+#include "policy_internal.h"
+#include "trace.h"
+
+#define POLL_MS	    100
+#define NSEC_PER_MS 1000000ULL
+
+_Static_assert(TRACE_PATHS == TRACE_NR_PATHS, "a total for every path");
+
+/* struct run - a trace that is going on */
+struct run {
+	const struct trace_opts *opts;
+	const struct trace_cbs *cbs;
+	const volatile sig_atomic_t *stop;
+	struct trace_copy *skel;
+	struct ring_buffer *rb;
+	uint64_t delivered;
+	uint64_t lost;
+	int error; /* of a callback */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* A tracepoint NAME has a typedef btf_trace_NAME. */
+static int check_kernel(struct policy_error *err)
+{
+	struct btf *btf;
+	int id;
+
+	policy_log_start();
+	btf = btf__load_vmlinux_btf();
+	id = btf ? btf__find_by_name_kind(btf, "btf_trace_blk_copy_end",
+					  BTF_KIND_TYPEDEF) :
+		   -ENOENT;
+	btf__free(btf);
+	if (id > 0)
+		return 0;
+	return policy_fail(
+		err, -EOPNOTSUPP,
+		"this kernel cannot trace copies (no tracepoint blk_copy_end in its BTF): it takes the kernel patches of bpfcopy");
+}
+
+static void set_filters(struct trace_copy *skel, const struct trace_opts *opts)
+{
+	skel->rodata->filter_dev = opts->dev;
+	skel->rodata->filter_pid = opts->pid;
+	skel->rodata->filter_min_ns = opts->min_latency_ns;
+	skel->rodata->filter_min_bytes = opts->min_bytes;
+	skel->rodata->filter_path = opts->path;
+	skel->rodata->filter_errors = opts->errors_only;
+	skel->rodata->send_tokens = opts->tokens;
+	/* Created and freed are always counted, what is between costs more. */
+	bpf_program__set_autoload(skel->progs.token_fill, opts->tokens);
+	bpf_program__set_autoload(skel->progs.token_consume, opts->tokens);
+	bpf_program__set_autoload(skel->progs.token_reject, opts->tokens);
+	bpf_program__set_autoload(skel->progs.token_complete, opts->tokens);
+}
+
+static int load(struct run *run, struct policy_error *err)
+{
+	int error;
+
+	policy_log_start();
+	run->skel = trace_copy__open();
+	if (!run->skel)
+		return policy_fail(err, -errno, "cannot open the tracer: %s",
+				   strerror(errno));
+	set_filters(run->skel, run->opts);
+	error = trace_copy__load(run->skel);
+	return error ? policy_fail_load(err, "tracer", error) : 0;
+}
+
+static int on_copy(struct run *run, const struct copy_event *e)
+{
+	run->delivered++;
+	return run->cbs->on_copy ? run->cbs->on_copy(run->cbs->ctx, e) : 0;
+}
+
+static int on_token(struct run *run, const struct token_event *e)
+{
+	return run->cbs->on_token ? run->cbs->on_token(run->cbs->ctx, e) : 0;
+}
+
+static bool all_delivered(const struct run *run)
+{
+	return run->opts->count && run->delivered >= run->opts->count;
+}
+
+/* A negative value ends ring_buffer__consume(), which is all it is for. */
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct run *run = ctx;
+	const __u32 *kind = data;
+
+	if (all_delivered(run))
+		return -ECANCELED;
+	if (size >= sizeof(struct copy_event) && *kind == TRACE_COPY)
+		run->error = on_copy(run, data);
+	else if (size >= sizeof(struct token_event) && *kind == TRACE_TOKEN)
+		run->error = on_token(run, data);
+	return run->error;
+}
+
+/* Sum element @key of a per-CPU array of __u64s into @sum. */
+static int sum_percpu(const struct bpf_map *map, __u32 key, __u64 *sum)
+{
+	size_t size = bpf_map__value_size(map);
+	int cpus = libbpf_num_possible_cpus();
+	__u64 *values;
+	int error;
+
+	memset(sum, 0, size);
+	if (cpus < 0)
+		return cpus;
+	values = calloc(cpus, size);
+	if (!values)
+		return -ENOMEM;
+	error = bpf_map__lookup_elem(map, &key, sizeof(key), values,
+				     cpus * size, 0);
+	for (size_t i = 0; !error && i < cpus * size / sizeof(__u64); i++)
+		sum[i % (size / sizeof(__u64))] += values[i];
+	free(values);
+	return error;
+}
+
+/* Runs of our programs that the kernel skipped; see trace_copy.bpf.c. */
+static uint64_t skipped_runs(const struct trace_copy *skel)
+{
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+		int fd = bpf_program__fd(prog);
+
+		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+static int read_counts(const struct run *run, struct trace_counts *counts,
+		       uint64_t *lost)
+{
+	int error = sum_percpu(run->skel->maps.counts, 0, (__u64 *)counts);
+
+	if (!error)
+		*lost = counts->lost_copies + counts->lost_tokens +
+			skipped_runs(run->skel);
+	return error;
+}
+
+static int report_lost(struct run *run)
+{
+	struct trace_counts counts;
+	uint64_t lost, more;
+	int error = read_counts(run, &counts, &lost);
+
+	if (error)
+		return error;
+	more = lost - run->lost;
+	run->lost = lost;
+	if (!more || !run->cbs->on_lost)
+		return 0;
+	return run->cbs->on_lost(run->cbs->ctx, more);
+}
+
+/* Deliver what there is. */
+static int drain(struct run *run)
+{
+	int error = ring_buffer__consume(run->rb);
+
+	if (run->error || all_delivered(run))
+		return run->error;
+	return error < 0 ? error : report_lost(run);
+}
+
+/* How long to wait for events, in milliseconds; 0 if it is time to end. */
+static int wait_ms(const struct run *run, uint64_t end)
+{
+	uint64_t now = now_ns();
+
+	if (*run->stop || all_delivered(run))
+		return 0;
+	if (!run->opts->duration_ns || end - now > POLL_MS * NSEC_PER_MS)
+		return now < end ? POLL_MS : 0;
+	return now < end ? (end - now) / NSEC_PER_MS + 1 : 0;
+}
+
+static int deliver(struct run *run)
+{
+	uint64_t end = run->opts->duration_ns ?
+			       now_ns() + run->opts->duration_ns :
+			       UINT64_MAX;
+	int ms, error = 0;
+
+	while (!error && (ms = wait_ms(run, end))) {
+		error = ring_buffer__poll(run->rb, ms);
+		if (run->error)
+			return run->error;
+		/* A signal is no error: the loop looks at what it set. */
+		if (error >= 0 || error == -EINTR || error == -ECANCELED)
+			error = drain(run);
+	}
+	return error;
+}
+
+/* Nothing of the programs runs any more, so what is counted now is final. */
+static void detach(struct run *run)
+{
+	trace_copy__detach(run->skel);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+static void sum_up(const struct run *run, struct trace_totals *out)
+{
+	struct trace_counts counts;
+	struct latency_hist hist;
+
+	if (read_counts(run, &counts, &out->lost))
+		return;
+	out->offloaded = counts.offloaded;
+	out->emulated = counts.emulated;
+	out->bytes = counts.offloaded + counts.emulated;
+	out->errors = counts.errors;
+	out->tokens_created = counts.tokens[TOKEN_ALLOC];
+	out->tokens_freed = counts.tokens[TOKEN_FREE];
+	for (__u32 i = 0; i < TRACE_PATHS; i++) {
+		struct trace_path_total *path = &out->path[i];
+
+		path->copies = counts.copies[i];
+		path->bytes = counts.path_bytes[i];
+		out->copies += path->copies;
+		if (sum_percpu(run->skel->maps.latency, i, hist.slots))
+			continue;
+		path->p50_ns = latency_percentile(&hist, 50);
+		path->p99_ns = latency_percentile(&hist, 99);
+	}
+}
+
+static int attach(struct run *run, struct policy_error *err)
+{
+	int error;
+
+	run->rb = ring_buffer__new(bpf_map__fd(run->skel->maps.events),
+				   on_event, run, NULL);
+	if (!run->rb)
+		return policy_fail(err, -errno,
+				   "cannot read the tracer's events: %s",
+				   strerror(errno));
+	error = trace_copy__attach(run->skel);
+	if (error)
+		return policy_fail(err, error, "cannot attach the tracer: %s",
+				   strerror(-error));
+	return 0;
+}
+
+static int run_attached(struct run *run)
+{
+	int error = 0, last;
+
+	if (run->cbs->on_ready)
+		error = run->cbs->on_ready(run->cbs->ctx);
+	if (!error)
+		error = deliver(run);
+	detach(run);
+	last = error ? 0 : drain(run);
+	return error ? error : last;
+}
+
+int trace_run(const struct trace_opts *opts, const struct trace_cbs *cbs,
+	      const volatile sig_atomic_t *stop, struct trace_totals *out,
+	      struct policy_error *err)
+{
+	struct run run = { .opts = opts, .cbs = cbs, .stop = stop };
+	int error;
+
+	memset(out, 0, sizeof(*out));
+	err->text[0] = '\0';
+	error = check_kernel(err);
+	if (error)
+		return error;
+	error = load(&run, err);
+	if (error)
+		goto destroy;
+	error = attach(&run, err);
+	if (error)
+		goto free_ring;
+	error = run_attached(&run);
+	if (error && !*err->text)
+		policy_fail(err, error, "tracing ended early: %s",
+			    strerror(-error));
+	sum_up(&run, out);
+
+free_ring:
+	ring_buffer__free(run.rb);
+destroy:
+	trace_copy__destroy(run.skel);
+	return error;
+}
