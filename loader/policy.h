@@ -19,13 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_NAME_MAX		64	/* a shipped name, with the NUL */
-#define POLICY_PIN_MAX		128
-#define POLICY_COUNTERS_MAX	16
-#define POLICY_ERROR_MAX	4096
+#define POLICY_NAME_MAX	    64 /* a shipped name, with the NUL */
+#define POLICY_PIN_MAX	    128
+#define POLICY_COUNTERS_MAX 16
+#define POLICY_ERROR_MAX    4096
 
 /* The value of policy_spec.dev and policy_info.dev for the global slot. */
-#define POLICY_DEV_GLOBAL	0U
+#define POLICY_DEV_GLOBAL 0U
 
 /** struct policy_param - one key=value; both strings belong to the caller */
 struct policy_param {

@@ -14,11 +14,11 @@
 
 #include "policy.h"
 
-struct copy_event;	/* bpf/trace_copy.h */
-struct token_event;	/* bpf/trace_copy.h */
+struct copy_event;  /* bpf/trace_copy.h */
+struct token_event; /* bpf/trace_copy.h */
 
 /* Paths as in enum blk_copy_path, index of trace_totals.path[]. */
-#define TRACE_PATHS	4
+#define TRACE_PATHS 4
 
 /**
  * struct trace_opts - what to show; 0 means no such filter

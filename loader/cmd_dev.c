@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bpfcopy dev: what each device can do.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "exit.h"
+#include "policy.h"
+#include "rows.h"
+#include "verbs.h"
+
+struct dev_row {
+	struct device d;
+	const char *policy;
+};
+
+#define COL(member, head, type) \
+	ROW_COL(struct dev_row, d.member, #member, head, type, 0)
+
+static const struct row_col cols[] = {
+	ROW_COL(struct dev_row, d.name, "device", "DEVICE", ROW_CHARS, 0),
+	COL(size_bytes, "SIZE", ROW_SIZE),
+	COL(block_bytes, "BLOCK", ROW_SIZE),
+	COL(copy_max_bytes, "COPY-MAX", ROW_SIZE),
+	COL(copy_max_hw_bytes, "HW-MAX", ROW_SIZE),
+	COL(copy_max_range_hw_bytes, "RANGE-MAX", ROW_SIZE),
+	COL(copy_max_ranges, "RANGES", ROW_NUM),
+	ROW_COL(struct dev_row, policy, "policy", "POLICY", ROW_TEXT, 0),
+	COL(model, "MODEL", ROW_CHARS),
+	COL(serial, NULL, ROW_CHARS),
+	COL(firmware, NULL, ROW_CHARS),
+	COL(transport, NULL, ROW_CHARS),
+	COL(wwid, NULL, ROW_CHARS),
+	COL(nguid, NULL, ROW_CHARS),
+	COL(uuid, NULL, ROW_CHARS),
+	COL(stack, NULL, ROW_LIST),
+	COL(disk, NULL, ROW_CHARS),
+	COL(partition, NULL, ROW_BOOL),
+	COL(start_bytes, NULL, ROW_SIZE),
+	COL(read_only, NULL, ROW_BOOL),
+	COL(diskseq, NULL, ROW_NUM),
+	{},
+};
+
+static const struct row_desc list_desc = { "device", "devices", cols, false };
+static const struct row_desc show_desc = { "device", "devices", cols, true };
+
+/* Who may not see policies, or has none in the kernel, still sees devices. */
+static void get_policies(struct policy_info **list, size_t *nr)
+{
+	struct policy_error err;
+
+	if (policy_list(list, nr, &err)) {
+		*list = NULL;
+		*nr = 0;
+	}
+}
+
+static const char *policy_of(const struct policy_info *list, size_t nr,
+			     uint32_t dev)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (list[i].dev == dev)
+			return list[i].name;
+	return NULL;
+}
+
+static int print_devices(const struct options *opts,
+			 const struct row_desc *desc, struct device *devices,
+			 size_t nr)
+{
+	struct rows *rows = rows_open(stdout, opts->output, "dev", false);
+	struct rows_part *part = rows_part(rows, desc);
+	struct policy_info *policies;
+	size_t nr_policies;
+
+	get_policies(&policies, &nr_policies);
+	for (size_t i = 0; i < nr; i++) {
+		struct dev_row row = {
+			.d = devices[i],
+			.policy = policy_of(policies, nr_policies,
+					    devices[i].disk_dev),
+		};
+
+		rows_add(part, &row);
+	}
+	free(policies);
+	return rows_close(rows);
+}
+
+/* Loop devices without a file and the like are left out. */
+static size_t drop_empty(struct device *devices, size_t nr)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (devices[i].size_bytes)
+			devices[kept++] = devices[i];
+		else
+			device_free(&devices[i]);
+	}
+	return kept;
+}
+
+static int dev_list(const struct options *opts)
+{
+	struct device *devices;
+	size_t nr;
+	int err;
+
+	err = device_list(&devices, &nr);
+	if (err)
+		return exit_error(IN_GENERAL, err, "cannot list block devices");
+	if (!opts->all)
+		nr = drop_empty(devices, nr);
+	err = print_devices(opts, &list_desc, devices, nr);
+	device_list_free(devices, nr);
+	return err ? exit_error(IN_GENERAL, err, "cannot print") : EXIT_OK;
+}
+
+static int dev_show(const struct options *opts)
+{
+	struct device device;
+	int err;
+
+	err = device_find(opts->args[0], &device);
+	if (err)
+		return exit_error(IN_DEVICE, err, "%s", opts->args[0]);
+	err = print_devices(opts, &show_desc, &device, 1);
+	device_free(&device);
+	return err ? exit_error(IN_GENERAL, err, "cannot print") : EXIT_OK;
+}
+
+const struct verb verb_dev_list = {
+	.name = "dev list",
+	.summary = "what every disk can do",
+	.doc = "List the disks with their size and logical block, how much one "
+	       "command may copy (COPY-MAX, set by the administrator; 0 is "
+	       "off) and can copy (HW-MAX, RANGE-MAX per source range, RANGES "
+	       "of them), and the attached policy. A dash: not known.",
+	.examples = "  bpfcopy dev list\n"
+		    "  bpfcopy dev list -o json | jq '.devices[].device'\n",
+	.bit = V_DEV_LIST,
+	.run = dev_list,
+};
+
+const struct verb verb_dev_show = {
+	.name = "dev show",
+	.args = "DEV",
+	.min_args = 1,
+	.max_args = 1,
+	.summary = "everything about one device",
+	.doc = "Show what is known about a disk or partition: limits, "
+	       "identity, policy, and the devices it is made of.",
+	.examples = "  bpfcopy dev show nvme0n1\n"
+		    "  bpfcopy dev show /dev/disk/by-id/nvme-eui.0025385b71b0\n"
+		    "  bpfcopy dev show /dev/mapper/data -o json\n",
+	.bit = V_DEV_SHOW,
+	.run = dev_show,
+};

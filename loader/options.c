@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit.h"
+#include "units.h"
+
+#define OPT(member) offsetof(struct options, member)
+
+/* Keys of options that have no short name. */
+enum long_only {
+	KEY_GLOBAL = 256,
+	KEY_DRY_RUN,
+	KEY_VERIFY,
+	KEY_RANGES,
+	KEY_STEP,
+	KEY_TOKENS,
+	KEY_ERRORS,
+	KEY_FAIL_ON_LOSS,
+	KEY_MIN_LATENCY,
+	KEY_MIN_SIZE,
+	KEY_PATH,
+};
+
+const struct option_def option_table[] = {
+	{ "output", 'o', OPTION_WORD, "table|json|ndjson",
+	  "how to print (default: table)", OPT(output), V_ALL },
+	{ "dev", 'd', OPTION_TEXT, "DEV",
+	  "this device: a name, a path in /dev, a by-id link", OPT(dev),
+	  V_LOAD | V_UNLOAD | V_TRACE },
+	{ "all", 'a', OPTION_FLAG, NULL,
+	  "every disk: for load those that can copy by themselves, for unload "
+	  "those with a policy (and the global slot), for dev list also the "
+	  "empty ones",
+	  OPT(all), V_LOAD | V_UNLOAD | V_DEV_LIST },
+	{ "global", KEY_GLOBAL, OPTION_FLAG, NULL,
+	  "the global slot: asked when the policy of a disk has no opinion",
+	  OPT(global), V_LOAD | V_UNLOAD },
+	{ "dry-run", KEY_DRY_RUN, OPTION_FLAG, NULL,
+	  "check everything, the verifier included, and attach nothing",
+	  OPT(dry_run), V_LOAD },
+	{ "mode", 'm', OPTION_WORD, "auto|offload|emulate",
+	  "who may copy: whoever policy and kernel choose, only the device, "
+	  "only the kernel (default: auto)",
+	  OPT(mode), V_COPY },
+	{ "verify", KEY_VERIFY, OPTION_FLAG, NULL,
+	  "afterwards read both sides past the page cache and compare",
+	  OPT(verify), V_COPY },
+	{ "ranges", KEY_RANGES, OPTION_TEXT, "FILE",
+	  "take ranges from FILE (- is stdin), one `SRC DST LENGTH' a line",
+	  OPT(ranges), V_COPY },
+	{ "step", KEY_STEP, OPTION_SIZE, "SIZE",
+	  "ask the kernel for at most so much at once (default: 64MiB)",
+	  OPT(step_bytes), V_COPY },
+	{ "tokens", KEY_TOKENS, OPTION_FLAG, NULL,
+	  "also a row per step in the life of a token", OPT(tokens), V_TRACE },
+	{ "errors", KEY_ERRORS, OPTION_FLAG, NULL, "only copies that failed",
+	  OPT(errors), V_TRACE },
+	{ "fail-on-loss", KEY_FAIL_ON_LOSS, OPTION_FLAG, NULL,
+	  "exit with 7 if events were lost", OPT(fail_on_loss), V_TRACE },
+	{ "pid", 'p', OPTION_NUMBER, "PID", "only copies of this process",
+	  OPT(pid), V_TRACE },
+	{ "path", KEY_PATH, OPTION_WORD, "offload|emulate|mixed",
+	  "only copies that took this path", OPT(path), V_TRACE },
+	{ "min-latency", KEY_MIN_LATENCY, OPTION_TIME, "TIME",
+	  "only copies that took at least so long", OPT(min_latency_ns),
+	  V_TRACE },
+	{ "min-size", KEY_MIN_SIZE, OPTION_SIZE, "SIZE",
+	  "only copies of at least so many bytes", OPT(min_bytes), V_TRACE },
+	{ "count", 'n', OPTION_NUMBER, "N", "end after N copies", OPT(count),
+	  V_TRACE },
+	{ "duration", 't', OPTION_TIME, "TIME", "end after so long",
+	  OPT(duration_ns), V_TRACE },
+	{},
+};
+
+#define NR_OPTIONS (sizeof(option_table) / sizeof(*option_table))
+
+const char *argp_program_version = "bpfcopy " BPFCOPY_VERSION;
+
+/* Given to the parser of one verb as argp's input. */
+struct parse {
+	const struct verb *verb;
+	const struct verb *const *verbs;
+	struct options *opts;
+	int verb_index;
+};
+
+int options_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+	int index;
+
+	for (index = 0; words; index++) {
+		size_t n = strcspn(words, "|");
+
+		if (n == len && !strncmp(words, word, n))
+			return index;
+		words = words[n] ? words + n + 1 : NULL;
+	}
+	return -EINVAL;
+}
+
+const char *options_kind_hint(enum option_kind kind)
+{
+	switch (kind) {
+	case OPTION_SIZE:
+		return "; unit: B, KiB, MiB, GiB, TiB";
+	case OPTION_TIME:
+		return "; unit: ns, us, ms, s, min, h";
+	default:
+		return "";
+	}
+}
+
+static int parse_number(const char *arg, uint64_t *value, const char **why)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(arg, &end, 10);
+	if (!errno && *value && !*end && *arg >= '0' && *arg <= '9')
+		return 0;
+	*why = "want a whole number above 0";
+	return -EINVAL;
+}
+
+static int parse_word(const struct option_def *def, const char *arg,
+		      uint64_t *value, const char **why)
+{
+	int index = options_word(def->arg, arg);
+
+	if (index < 0) {
+		*why = def->arg;
+		return index;
+	}
+	/* 0 is "not given"; the others have a default, which comes first. */
+	*value = (uint64_t)index + (def->key == KEY_PATH);
+	return 0;
+}
+
+/* Stores the value of an option. Sets @why when it is refused. */
+static int set_option(struct options *opts, const struct option_def *def,
+		      const char *arg, const char **why)
+{
+	void *member = (char *)opts + def->offset;
+
+	switch (def->kind) {
+	case OPTION_FLAG:
+		*(bool *)member = true;
+		return 0;
+	case OPTION_TEXT:
+		*(const char **)member = arg;
+		return 0;
+	case OPTION_WORD:
+		return parse_word(def, arg, member, why);
+	case OPTION_NUMBER:
+		return parse_number(arg, member, why);
+	case OPTION_SIZE:
+		return units_parse_size(arg, member, why);
+	case OPTION_TIME:
+		return units_parse_time(arg, member, why);
+	}
+	return -EINVAL;
+}
+
+static const struct option_def *find_option(int key)
+{
+	const struct option_def *def;
+
+	for (def = option_table; def->name; def++)
+		if (def->key == key)
+			return def;
+	return NULL;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+	const struct option_def *def = find_option(key);
+	const char *why = NULL;
+
+	if (!def)
+		return ARGP_ERR_UNKNOWN;
+	if (set_option(parse->opts, def, arg, &why)) {
+		argp_error(state, "--%s=%s: %s", def->name, arg, why);
+		return EINVAL;
+	}
+	return 0;
+}
+
+static error_t parse_argument(struct parse *parse, char *arg,
+			      struct argp_state *state)
+{
+	struct options *opts = parse->opts;
+
+	if (opts->nr_args >= parse->verb->max_args ||
+	    opts->nr_args >= OPTIONS_ARGS_MAX) {
+		argp_error(state, "unexpected argument `%s'", arg);
+		return EINVAL;
+	}
+	opts->args[opts->nr_args++] = arg;
+	return 0;
+}
+
+static error_t parse_verb(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+
+	if (key == ARGP_KEY_ARG)
+		return parse_argument(parse, arg, state);
+	if (key == ARGP_KEY_END &&
+	    parse->opts->nr_args < parse->verb->min_args) {
+		argp_error(state, "want %s", parse->verb->args);
+		return EINVAL;
+	}
+	return parse_option(key, arg, state);
+}
+
+static error_t parse_before_verb(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return parse_option(key, arg, state);
+	/* The verb: what follows it is parsed by options_parse(). */
+	parse->verb_index = state->next - 1;
+	state->next = state->argc;
+	return 0;
+}
+
+/* argp shows help text as it is, so units are appended here. */
+static char *full_help(const struct option_def *def)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s", def->help, options_kind_hint(def->kind)) <
+	    0)
+		return NULL;
+	return text;
+}
+
+static void fill_argp(struct argp_option *out, unsigned int verbs)
+{
+	const struct option_def *def;
+
+	for (def = option_table; def->name; def++) {
+		if ((def->verbs & verbs) != verbs)
+			continue;
+		out->name = def->name;
+		out->key = def->key;
+		out->arg = def->arg;
+		out->doc = full_help(def);
+		out++;
+	}
+}
+
+static void free_argp(struct argp_option *options)
+{
+	for (; options->name; options++)
+		free((char *)options->doc);
+}
+
+static char *verb_help(const struct verb *verb)
+{
+	char *text;
+
+	if (asprintf(&text, "\n%s\vExamples:\n%s", verb->doc, verb->examples) <
+	    0)
+		return NULL;
+	return text;
+}
+
+/* Called by argp_error(): the exit status of a usage error is ours. */
+static void set_usage_status(void)
+{
+	argp_err_exit_status = EXIT_USAGE;
+}
+
+int options_parse(const struct verb *verb, int argc, char **argv,
+		  struct options *opts, enum options_errors errors)
+{
+	struct argp_option options[NR_OPTIONS] = {};
+	struct parse parse = { .verb = verb, .opts = opts };
+	struct argp argp = { .options = options,
+			     .parser = parse_verb,
+			     .args_doc = verb->args };
+	unsigned int flags = errors == OPTIONS_RETURN ? ARGP_SILENT : 0;
+	char *doc = verb_help(verb);
+	char name[64], *first = argv[0];
+	error_t err;
+
+	set_usage_status();
+	snprintf(name, sizeof(name), "bpfcopy %s", verb->name);
+	argv[0] = name;
+	argp.doc = doc;
+	fill_argp(options, verb->bit);
+	err = argp_parse(&argp, argc, argv, flags, NULL, &parse);
+	argv[0] = first;
+	free_argp(options);
+	free(doc);
+	return err ? -EINVAL : 0;
+}
+
+/* The list of verbs, for the end of `bpfcopy --help'. */
+static char *list_verbs(int key, const char *text, void *input)
+{
+	const struct parse *parse = input;
+	const struct verb *const *verb;
+	char *out = NULL;
+	size_t size;
+	FILE *f;
+
+	if (key != ARGP_KEY_HELP_POST_DOC || !parse)
+		return (char *)text;
+	f = open_memstream(&out, &size);
+	if (!f)
+		return (char *)text;
+	fputs("Verbs:\n", f);
+	for (verb = parse->verbs; *verb; verb++)
+		fprintf(f, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
+	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n\n"
+	      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 configuration "
+	      "not valid, 4 no\nsuch device or policy, 5 no permission, 6 the "
+	      "kernel lacks something, 7 done but\nevents were lost.",
+	      f);
+	fclose(f);
+	return out;
+}
+
+int options_parse_global(const struct verb *const *verbs, int argc, char **argv,
+			 struct options *opts)
+{
+	struct argp_option options[NR_OPTIONS] = {};
+	struct parse parse = { .verbs = verbs,
+			       .opts = opts,
+			       .verb_index = argc };
+	struct argp argp = {
+		.options = options,
+		.parser = parse_before_verb,
+		.args_doc = "VERB [ARGUMENT...]",
+		.doc = "\nCopy inside storage devices, decide when, and watch."
+		       "\v ",
+		.help_filter = list_verbs,
+	};
+
+	set_usage_status();
+	memset(opts, 0, sizeof(*opts));
+	fill_argp(options, V_ALL);
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
+	free_argp(options);
+	return parse.verb_index;
+}
+
+int options_usage(const struct verb *verb, const char *fmt, ...)
+{
+	const char *name = verb ? verb->name : "";
+	va_list ap;
+
+	fprintf(stderr, "bpfcopy%s%s: ", *name ? " " : "", name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry `bpfcopy%s%s --help' for more information.\n",
+		*name ? " " : "", name);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The verbs. Each is defined beside the code that does it.
+ */
+#ifndef BPFCOPY_VERBS_H
+#define BPFCOPY_VERBS_H
+
+#include "options.h"
+
+extern const struct verb verb_dev_list;
+extern const struct verb verb_dev_show;
+extern const struct verb verb_load;
+extern const struct verb verb_unload;
+extern const struct verb verb_status;
+extern const struct verb verb_copy;
+extern const struct verb verb_trace;
+
+#endif /* BPFCOPY_VERBS_H */
