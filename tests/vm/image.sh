@@ -25,11 +25,29 @@ guest_programs=(
 	swapoff swapon taskset umount unshare wipefs
 	kmod modprobe insmod rmmod lsmod modinfo depmod ip pgrep pkill ps su sysctl
 	# storage
-	nvme fio dmsetup mke2fs mkfs.ext4 e2fsck fsck.ext4 debugfs dumpe2fs tune2fs resize2fs
+	nvme dmsetup mke2fs mkfs.ext4 e2fsck fsck.ext4 debugfs dumpe2fs tune2fs resize2fs
 	cryptsetup blktrace blkparse
 	# debugging
 	strace
 )
+
+# Too big for every boot (60 and 200 MB with their libraries): see wanted_programs.
+heavy_programs=(fio bpftrace)
+
+# wanted_programs WORD...: the heavy programs that a command, or the script of tests/ that
+# it runs, mentions.
+wanted_programs() {
+	local name word
+	for name in "${heavy_programs[@]}"; do
+		for word in "$@"; do
+			if grep -qw -- "$name" <<<"$word" ||
+				{ [[ $word = /tests/* ]] && grep -qw -- "$name" "$top$word" 2>/dev/null; }; then
+				printf '%s\n' "$name"
+				break
+			fi
+		done
+	done
+}
 
 find_program() {
 	PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin type -P "$1"
@@ -114,7 +132,7 @@ keyed() {
 	shift 2
 	layer=$image_cache/$kind-$key.cpio
 	if [ -e "$layer" ]; then
-		touch "$layer"
+		touch "$layer" "${layer%.cpio}.files"
 		return
 	fi
 	mkdir -p "$image_cache"
@@ -129,15 +147,11 @@ keyed() {
 }
 
 system_layer() {
-	local name paths=() key
-	for name in "${guest_programs[@]}"; do
-		paths+=("$(find_program "$name" || :)")
-	done
+	local key
 	key=$({
 		cat "$top/tests/vm/init" "$top/tests/vm/image.sh"
-		stat -Lc '%n %s %Y' "${paths[@]}" 2>/dev/null || :
-		# Any package upgrade may have replaced a library.
-		stat -c %Y /var/lib/dpkg/status 2>/dev/null || :
+		# Programs and libraries change with packages.
+		stat -c '%s %y' /var/lib/dpkg/status 2>/dev/null || :
 	} | digest)
 	keyed system "$key" fill_system
 }
