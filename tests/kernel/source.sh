@@ -92,19 +92,24 @@ worktree_id() (
 	kgit write-tree
 )
 
-# Make build/linux hold base plus the series, unless somebody's work is there.
-checkout_series() {
-	local commit want have known
-	commit=$(series_commit)
-	want=$(kgit rev-parse "$commit^{tree}")
+# Die if build/linux holds somebody's work: neither base nor a series as applied before.
+refuse_foreign_work() {
+	local have known
+	series_commit >/dev/null
 	have=$(worktree_id)
-	[ "$want" != "$have" ] || return 0
 	for known in base $(kgit for-each-ref --format='%(refname)' refs/bpfcopy/); do
-		[ "$(kgit rev-parse "$known^{tree}")" = "$have" ] || continue
-		kgit checkout -q -B bpfcopy "$commit"
-		return 0
+		[ "$(kgit rev-parse "$known^{tree}")" != "$have" ] || return 0
 	done
 	die "build/linux has changes that are not in kernel-patches: commit them there and" \
 		"run 'make patches', or drop them with 'git -C build/linux reset --hard base'," \
 		"or build them as they are with KERNEL_FROM_TREE=1"
+}
+
+# Make build/linux hold base plus the series. Files that stay the same keep their times.
+checkout_series() {
+	local commit
+	refuse_foreign_work
+	commit=$(series_commit)
+	[ "$(kgit rev-parse "$commit^{tree}")" = "$(worktree_id)" ] ||
+		kgit checkout -q -B bpfcopy "$commit"
 }
