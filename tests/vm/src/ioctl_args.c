@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ioctl_args DEV [SRCDEV...]: everything that BLKCOPY must refuse, and how.
+ *
+ * DEV is overwritten; so is each SRCDEV, which must lie on another disk. After each case
+ * the places of DEV that cases write to are compared with what should be there, after the
+ * last one all of it.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+
+void request_init(const struct args *t, struct request *q, u32 nr)
+{
+	*q = (struct request){
+		.a = {
+			.size = sizeof(q->a),
+			.src_fd = t->dev.fd,
+			.nr_ranges = nr,
+			.ranges = (uintptr_t)q->r,
+		},
+	};
+	for (u32 i = 0; i < nr && i < ARGS_RANGES; i++)
+		q->r[i] = (struct blk_copy_ioc_range){
+			.src = 16ull * i * t->unit,
+			.dst = (t->mid + 16ull * i) * t->unit,
+			.len = 4ull * t->unit,
+		};
+}
+
+static u64 window(const struct args *t, int which)
+{
+	const u64 place[] = { 0, t->mid - ARGS_WINDOW / 2,
+			      t->s.nr - ARGS_WINDOW };
+
+	return place[which];
+}
+
+u64 args_damage(struct args *t)
+{
+	u64 bad = 0;
+
+	for (int i = 0; i < 3; i++)
+		bad += stamped_verify(&t->s, window(t, i), ARGS_WINDOW,
+				      "compared");
+	return bad;
+}
+
+/* Damage is reported once: the next case begins with good data. */
+static void repair(struct args *t)
+{
+	t->generation++;
+	for (int i = 0; i < 3; i++)
+		stamped_write(&t->s, window(t, i), ARGS_WINDOW, 1,
+			      t->generation);
+}
+
+void args_report(struct args *t, const char *name, bool good, const char *why)
+{
+	u64 bad = args_damage(t);
+
+	if (!good)
+		t_not_ok(name, "%s", why);
+	else if (bad)
+		t_not_ok(name, "%llu units are not what they should be", bad);
+	else
+		t_ok(name);
+	if (bad)
+		repair(t);
+}
+
+static void poison(struct request *q)
+{
+	q->a.copied = q->a.offloaded = q->a.emulated = ~0ull;
+	q->a.error = 12345;
+	q->a.error_range = 12345;
+	for (u32 i = 0; i < ARGS_RANGES; i++)
+		q->r[i].copied = ~0ull;
+}
+
+static bool own_ranges(const struct request *q)
+{
+	return q->a.ranges == (uintptr_t)q->r && q->a.nr_ranges <= ARGS_RANGES;
+}
+
+static bool in_members_changed(const struct request *q,
+			       const struct request *before)
+{
+	if (q->a.size != before->a.size || q->a.flags != before->a.flags ||
+	    q->a.src_fd != before->a.src_fd ||
+	    q->a.nr_ranges != before->a.nr_ranges ||
+	    q->a.ranges != before->a.ranges)
+		return true;
+	for (u32 i = 0; i < ARGS_RANGES; i++)
+		if (q->r[i].src != before->r[i].src ||
+		    q->r[i].dst != before->r[i].dst ||
+		    q->r[i].len != before->r[i].len)
+			return true;
+	return false;
+}
+
+static const char *check_refused(const struct request *q, int err)
+{
+	if (q->a.error != -err)
+		return "error is not the errno";
+	if (q->a.copied || q->a.offloaded || q->a.emulated)
+		return "refused, but copied, offloaded or emulated is not 0";
+	if (q->a.error_range)
+		return "refused, but error_range is not 0";
+	return NULL;
+}
+
+static const char *check_copied(const struct request *q)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < q->a.nr_ranges; i++) {
+		if (q->r[i].copied != q->r[i].len)
+			return "copied, but not all of a range";
+		total += q->r[i].len;
+	}
+	if (q->a.error || q->a.copied != total ||
+	    q->a.error_range != q->a.nr_ranges)
+		return "copied, but the out members do not say so";
+	if (q->a.offloaded + q->a.emulated != total)
+		return "offloaded + emulated is not copied";
+	return NULL;
+}
+
+static void carry_out(struct args *t, const struct request *q)
+{
+	for (u32 i = 0; i < q->a.nr_ranges; i++)
+		stamped_copy(&t->s, q->r[i].dst / t->unit, &t->s,
+			     q->r[i].src / t->unit, q->r[i].len / t->unit);
+}
+
+void request_expect(struct args *t, const char *name, struct request *q, int fd,
+		    int err)
+{
+	struct request before = *q;
+	const char *why = NULL;
+	char text[160];
+	int ret;
+
+	poison(q);
+	ret = t_copy(fd, &q->a);
+	if (ret != -err) {
+		snprintf(text, sizeof(text),
+			 "returned %s, expected %s; error member %d",
+			 t_errname(ret), t_errname(err), q->a.error);
+		why = text;
+	} else if (in_members_changed(q, &before)) {
+		why = "a member that is only read was changed";
+	} else if (err) {
+		why = check_refused(q, err);
+	} else if (own_ranges(q)) {
+		why = check_copied(q);
+	}
+	if (!ret && own_ranges(q) && q->a.src_fd == t->dev.fd)
+		carry_out(t, q);
+	args_report(t, name, !why, why);
+}
+
+void raw_expect(struct args *t, const char *name, void *arg, int fd, int err)
+{
+	int ret = t_copy(fd, arg);
+	char text[80];
+
+	snprintf(text, sizeof(text), "returned %s, expected %s", t_errname(ret),
+		 t_errname(err));
+	args_report(t, name, ret == -err, text);
+}
+
+static void open_device(struct args *t, const char *path)
+{
+	t_dev_open(&t->dev, path);
+	t->unit = t->dev.lbs;
+	if (t->dev.bytes < 4ull * ARGS_WINDOW * t->unit)
+		t_die("%s: needs %u blocks at least", path, 4 * ARGS_WINDOW);
+	stamped_init(&t->s, &t->dev, t->unit, 1);
+	t->mid = t->s.nr / 2 & ~7ull;
+	t->generation = 1;
+	stamped_write(&t->s, 0, t->s.nr, 1, t->generation);
+}
+
+static void test_all(struct args *t)
+{
+	u64 bad = stamped_verify(&t->s, 0, t->s.nr, "in the end");
+
+	if (bad)
+		t_not_ok("whole device", "%llu units were changed", bad);
+	else
+		t_ok("whole device");
+}
+
+int main(int argc, char **argv)
+{
+	struct args t = {};
+
+	if (argc < 2)
+		t_die("usage: ioctl_args DEV [SRCDEV...]");
+	open_device(&t, argv[1]);
+	t_note("ioctl_args on %s: %llu bytes in blocks of %u", t.dev.path,
+	       t.dev.bytes, t.unit);
+	test_memory(&t);
+	test_header(&t);
+	test_ranges(&t);
+	test_many_ranges(&t);
+	test_files(&t);
+	for (int i = 2; i < argc; i++)
+		test_cross(&t, argv[i]);
+	test_cache(&t);
+	test_race(&t);
+	test_all(&t);
+	return t_exit();
+}

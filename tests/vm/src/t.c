@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/fs.h>
+
+#include "t.h"
+
+static atomic_int passed, failed, skipped;
+
+static void say(const char *text, size_t len)
+{
+	if (write(STDOUT_FILENO, text, len) != (ssize_t)len)
+		_exit(2);
+}
+
+static void vline(const char *prefix, const char *fmt, va_list args)
+{
+	char text[1024];
+	int len = snprintf(text, sizeof(text), "%s", prefix);
+
+	len += vsnprintf(text + len, sizeof(text) - len, fmt, args);
+	if (len > (int)sizeof(text) - 2)
+		len = sizeof(text) - 2;
+	text[len++] = '\n';
+	say(text, len);
+}
+
+static void line(const char *fmt, ...) T_PRINTF(1, 2);
+static void line(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vline("", fmt, args);
+	va_end(args);
+}
+
+void t_ok(const char *name)
+{
+	passed++;
+	line("ok %s", name);
+}
+
+void t_not_ok(const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	failed++;
+	line("not ok %s", name);
+	va_start(args, fmt);
+	vline("#   ", fmt, args);
+	va_end(args);
+}
+
+void t_skip(const char *name, const char *why)
+{
+	skipped++;
+	line("skip %s # %s", name, why);
+}
+
+void t_note(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vline("# ", fmt, args);
+	va_end(args);
+}
+
+int t_exit(void)
+{
+	return failed || !(passed + skipped);
+}
+
+void t_die(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+u64 t_mix(u64 x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+u64 t_rand(struct t_rng *rng)
+{
+	return t_mix(rng->state += 0x9e3779b97f4a7c15ull);
+}
+
+u64 t_below(struct t_rng *rng, u64 n)
+{
+	return t_rand(rng) % n;
+}
+
+u64 t_log_below(struct t_rng *rng, u64 n)
+{
+	unsigned int bits = 64 - __builtin_clzll(n);
+	u64 top = 1ull << t_below(rng, bits);
+	u64 value = top + t_below(rng, top);
+
+	/* Limits of devices are powers of 2: try what is just below and above. */
+	if (t_below(rng, 3) == 0)
+		value = top - 1 + t_below(rng, 3);
+	if (value < 1)
+		return 1;
+	return value < n ? value : n;
+}
+
+u64 t_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+void *t_alloc(size_t bytes)
+{
+	size_t size = (bytes + 4095) & ~(size_t)4095;
+	void *mem = aligned_alloc(4096, size ? size : 4096);
+
+	if (!mem)
+		t_die("no memory for %zu bytes", bytes);
+	return mem;
+}
+
+void t_dev_open(struct t_dev *dev, const char *path)
+{
+	int lbs;
+
+	dev->path = path;
+	dev->fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (dev->fd < 0)
+		t_die("%s: cannot open: %s", path, strerror(errno));
+	if (ioctl(dev->fd, BLKGETSIZE64, &dev->bytes) ||
+	    ioctl(dev->fd, BLKSSZGET, &lbs))
+		t_die("%s: not a block device: %s", path, strerror(errno));
+	dev->lbs = lbs;
+}
+
+int t_copy(int dst_fd, struct blk_copy_args *args)
+{
+	return ioctl(dst_fd, BLKCOPY, args) ? -errno : 0;
+}
+
+const char *t_errname(int err)
+{
+	const char *name = strerrorname_np(err < 0 ? -err : err);
+
+	return name ? name : "unknown";
+}
+
+u64 t_number(const char *text, const char *what)
+{
+	char *end;
+	u64 value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || end == text || *end || *text == '-')
+		t_die("%s: \"%s\" is not a number", what, text);
+	return value;
+}
+
+u64 t_bytes(const char *text, const char *what)
+{
+	static const struct {
+		const char *name;
+		unsigned int shift;
+	} suffix[] = {
+		{ "", 0 },     { "B", 0 },    { "KiB", 10 },
+		{ "MiB", 20 }, { "GiB", 30 },
+	};
+	char *end;
+	u64 value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || end == text || *text == '-')
+		t_die("%s: \"%s\" is not a size", what, text);
+	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++)
+		if (!strcmp(end, suffix[i].name) &&
+		    value <= UINT64_MAX >> suffix[i].shift)
+			return value << suffix[i].shift;
+	t_die("%s: \"%s\" is not a size: use B, KiB, MiB or GiB", what, text);
+}
+
+int t_mode_flags(const char *mode)
+{
+	if (!strcmp(mode, "auto"))
+		return 0;
+	if (!strcmp(mode, "offload"))
+		return BLK_COPY_OFFLOAD_ONLY;
+	if (!strcmp(mode, "emulate"))
+		return BLK_COPY_EMULATE_ONLY;
+	return -1;
+}
