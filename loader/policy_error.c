@@ -74,19 +74,15 @@ static const char *line_before(const char *text, const char *end)
 	return end;
 }
 
-const char *policy_log_last(void)
+const char *policy_log_first(void)
 {
-	static char last[256];
-	const char *text = libbpf_log.text, *end, *line;
+	static char first[256];
+	const char *line = libbpf_log.text ? libbpf_log.text : "";
 
-	if (!text)
-		return "";
-	end = text + libbpf_log.len;
-	line = line_before(text, end);
 	if (!strncmp(line, "libbpf: ", 8))
 		line += 8;
-	snprintf(last, sizeof(last), "%.*s", (int)strcspn(line, "\n"), line);
-	return last;
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(line, "\n"), line);
+	return first;
 }
 
 /* The name in "libbpf: prog 'NAME': -- BEGIN PROG LOAD LOG --". */
@@ -153,5 +149,5 @@ int policy_fail_load(struct policy_error *err, const char *what, int error)
 			"%s: loading BPF programs takes root (CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN)",
 			what);
 	return policy_fail(err, error, "%s: cannot load it: %s (%s)", what,
-			   strerror(-error), policy_log_last());
+			   strerror(-error), policy_log_first());
 }

@@ -43,8 +43,12 @@ policy_fail(struct policy_error *err, int error, const char *fmt, ...);
 /** policy_log_start() - from now on keep what libbpf says, forget what it said */
 void policy_log_start(void);
 
-/** policy_log_last() - the last line libbpf said, "" if none; until the next call */
-const char *policy_log_last(void);
+/**
+ * policy_log_first() - the first line libbpf said: what follows is consequence
+ *
+ * Return: static storage until the next call, "" if it said nothing.
+ */
+const char *policy_log_first(void);
 
 /**
  * policy_fail_load() - explain why bpf_object__load() failed

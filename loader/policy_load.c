@@ -338,6 +338,7 @@ int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
 {
 	struct policy_types types;
 	struct policy_object po;
+	struct policy_info there;
 	struct slot slot;
 	int error;
 
@@ -347,18 +348,20 @@ int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
 	error = policy_types_get(&types, err);
 	if (error)
 		return error;
-	policy_types_put(&types);
 	error = check_disk(&slot, err);
+	if (!error)
+		error = policy_object_load(spec, &po, err);
 	if (error)
-		return error;
-	error = policy_object_load(spec, &po, err);
-	if (error)
-		return error;
+		goto put_types;
 	out->dev = spec->dev;
+	out->replaced = !policy_find(&types, spec->dev, &there);
 	snprintf(out->name, sizeof(out->name), "%s", po.name);
 	snprintf(out->pin, sizeof(out->pin), "%s", slot.link);
 	policy_object_close(&po);
-	return 0;
+
+put_types:
+	policy_types_put(&types);
+	return error;
 }
 
 /*

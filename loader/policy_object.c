@@ -127,7 +127,7 @@ static struct bpf_object *open_object(const char *path,
 	if (!obj)
 		policy_fail(err, -ENOEXEC,
 			    "%s is not a BPF object that can be loaded: %s",
-			    path, policy_log_last());
+			    path, policy_log_first());
 	return obj;
 }
 
