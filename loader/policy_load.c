@@ -99,11 +99,9 @@ static int lock_slots(struct policy_error *err)
 	struct statfs fs;
 	int fd, error;
 
-	if (statfs(BPFFS, &fs))
-		return fail_pin(err, BPFFS, -errno);
-	if (fs.f_type != BPF_FS_MAGIC)
+	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC)
 		return policy_fail(
-			err, -ENOENT,
+			err, -ENOTDIR,
 			"no bpffs at " BPFFS
 			", where policies are kept: mount -t bpf bpf " BPFFS);
 	if (mkdir(PIN_DIR, 0700) && errno != EEXIST)
