@@ -114,7 +114,7 @@ static int dev_list(const struct options *opts)
 	err = device_list(&devices, &nr);
 	if (err)
 		return exit_error(IN_GENERAL, err, "cannot list block devices");
-	if (!opts->all)
+	if (!opts->empty)
 		nr = drop_empty(devices, nr);
 	err = print_devices(opts, &list_desc, devices, nr);
 	device_list_free(devices, nr);

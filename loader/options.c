@@ -14,7 +14,8 @@
 
 /* Keys of options that have no short name. */
 enum long_only {
-	KEY_GLOBAL = 256,
+	KEY_EMPTY = 256,
+	KEY_GLOBAL,
 	KEY_DRY_RUN,
 	KEY_VERIFY,
 	KEY_RANGES,
@@ -34,10 +35,12 @@ const struct option_def option_table[] = {
 	  "this device: a name, a path in /dev, a by-id link", OPT(dev),
 	  V_LOAD | V_UNLOAD | V_TRACE },
 	{ "all", 'a', OPTION_FLAG, NULL,
-	  "every disk: for load those that can copy by themselves, for unload "
-	  "those with a policy (and the global slot), for dev list also the "
-	  "empty ones",
-	  OPT(all), V_LOAD | V_UNLOAD | V_DEV_LIST },
+	  "every disk; load takes those that can copy by themselves, unload "
+	  "those with a policy, and the global slot",
+	  OPT(all), V_LOAD | V_UNLOAD },
+	{ "empty", KEY_EMPTY, OPTION_FLAG, NULL,
+	  "also disks of size 0, like loop devices without a file", OPT(empty),
+	  V_DEV_LIST },
 	{ "global", KEY_GLOBAL, OPTION_FLAG, NULL,
 	  "the global slot: asked when the policy of a disk has no opinion",
 	  OPT(global), V_LOAD | V_UNLOAD },
@@ -188,7 +191,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	if (!def)
 		return ARGP_ERR_UNKNOWN;
 	if (set_option(parse->opts, def, arg, &why)) {
-		argp_error(state, "--%s=%s: %s", def->name, arg, why);
+		argp_error(state, "--%s=%s: %s%s", def->name, arg,
+			   def->kind == OPTION_WORD ? "want one of " : "", why);
 		return EINVAL;
 	}
 	return 0;
@@ -324,10 +328,16 @@ static char *list_verbs(int key, const char *text, void *input)
 	fputs("Verbs:\n", f);
 	for (verb = parse->verbs; *verb; verb++)
 		fprintf(f, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
-	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 configuration "
-	      "not valid, 4 no\nsuch device or policy, 5 no permission, 6 the "
-	      "kernel lacks something, 7 done but\nevents were lost.",
+	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n"
+	      "\nExit status:\n"
+	      "  0  done\n"
+	      "  1  failed\n"
+	      "  2  wrong usage\n"
+	      "  3  configuration not valid\n"
+	      "  4  no such device or policy\n"
+	      "  5  no permission\n"
+	      "  6  the kernel lacks something\n"
+	      "  7  done, but events were lost",
 	      f);
 	fclose(f);
 	return out;

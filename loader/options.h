@@ -41,6 +41,7 @@ enum copy_mode {
  * @output: enum rows_format
  * @dev: --dev, as written
  * @all: --all
+ * @empty: --empty
  * @global: --global
  * @dry_run: --dry-run
  * @mode: enum copy_mode
@@ -63,6 +64,7 @@ struct options {
 	uint64_t output;
 	const char *dev;
 	bool all;
+	bool empty;
 	bool global;
 	bool dry_run;
 	uint64_t mode;

@@ -69,7 +69,7 @@ static int bad(const struct reader *r, const char *at, const char *fmt, ...)
 	return -EINVAL;
 }
 
-static const char blanks[] = " \t\r\n";
+static const char blanks[] = " \t";
 
 /* Takes one word off @at; reports it missing as @what. */
 static int read_size(const struct reader *r, char **at, const char *what,
@@ -99,7 +99,7 @@ static int read_line(struct ranges *ranges, const struct reader *r)
 	char *at = r->text;
 	int err;
 
-	at[strcspn(at, "#")] = '\0';
+	at[strcspn(at, "#\r\n")] = '\0';
 	if (!at[strspn(at, blanks)])
 		return 0;
 	err = read_size(r, &at, "source", &range.src);
