@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nvme-debug: host side. The module, the transport "debug" it registers, and
+ * the life of a controller from connect to disconnect.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/idr.h>
+#include <linux/jhash.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include "nvme-debug.h"
+
+static LIST_HEAD(ndbg_ctrls);
+static DEFINE_MUTEX(ndbg_ctrls_lock);
+static DEFINE_IDA(ndbg_cntlids);
+
+/* Queues: up on connect and reset, down on reset and removal. */
+
+static void ndbg_stop_admin(struct ndbg_ctrl *ctrl, bool remove)
+{
+	struct nvme_ctrl *nctrl = &ctrl->ctrl;
+
+	nvme_stop_keep_alive(nctrl);
+	nvme_quiesce_admin_queue(nctrl);
+	blk_sync_queue(nctrl->admin_q);
+	clear_bit(NDBG_Q_LIVE, &ctrl->queues[0].flags);
+	ndbg_fabrics_stop(ctrl);
+	nvme_cancel_admin_tagset(nctrl);
+	if (remove) {
+		nvme_unquiesce_admin_queue(nctrl);
+		nvme_remove_admin_tag_set(nctrl);
+	}
+}
+
+static int ndbg_start_admin(struct ndbg_ctrl *ctrl, bool new)
+{
+	struct nvme_ctrl *nctrl = &ctrl->ctrl;
+	int ret;
+
+	if (new) {
+		ret = nvme_alloc_admin_tag_set(nctrl, &ctrl->admin_tag_set,
+					       &ndbg_admin_mq_ops,
+					       sizeof(struct ndbg_cmd));
+		if (ret)
+			return ret;
+	}
+	ret = nvmf_connect_admin_queue(nctrl);
+	if (ret)
+		goto stop;
+	set_bit(NDBG_Q_LIVE, &ctrl->queues[0].flags);
+	ret = nvme_enable_ctrl(nctrl);
+	if (ret)
+		goto stop;
+	nvme_unquiesce_admin_queue(nctrl);
+	ret = nvme_init_ctrl_finish(nctrl, false);
+	if (ret)
+		goto stop;
+	return 0;
+
+stop:
+	ndbg_stop_admin(ctrl, new);
+	return ret;
+}
+
+/* Ends with no command of the I/O queues in flight, on either side. */
+static void ndbg_stop_io(struct ndbg_ctrl *ctrl, bool remove)
+{
+	struct nvme_ctrl *nctrl = &ctrl->ctrl;
+	unsigned int i;
+
+	if (!nctrl->tagset)
+		return;
+	nvme_quiesce_io_queues(nctrl);
+	nvme_sync_io_queues(nctrl);
+	for (i = 1; i <= ctrl->nr_io_queues; i++)
+		clear_bit(NDBG_Q_LIVE, &ctrl->queues[i].flags);
+	ndbg_disconnect_queues(ctrl, 1);
+	flush_workqueue(ctrl->wq);
+	nvme_cancel_tagset(nctrl);
+	if (remove) {
+		nvme_unquiesce_io_queues(nctrl);
+		nvme_remove_io_tag_set(nctrl);
+		nctrl->tagset = NULL;
+	}
+}
+
+static int ndbg_connect_io_queues(struct ndbg_ctrl *ctrl)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 1; i <= ctrl->nr_io_queues; i++) {
+		ret = nvmf_connect_io_queue(&ctrl->ctrl, i);
+		if (ret)
+			return ret;
+		set_bit(NDBG_Q_LIVE, &ctrl->queues[i].flags);
+	}
+	return 0;
+}
+
+/*
+ * How many queues there are is settled when @new; afterwards tag set and
+ * hardware contexts count on it.
+ */
+static int ndbg_set_queue_count(struct ndbg_ctrl *ctrl, bool new)
+{
+	unsigned int count = ctrl->nr_io_queues;
+	int ret;
+
+	ret = nvme_set_queue_count(&ctrl->ctrl, &count);
+	if (ret)
+		return ret;
+	if (!count || (!new && count != ctrl->nr_io_queues)) {
+		dev_err(ctrl->ctrl.device, "%u I/O queues instead of %u\n",
+			count, ctrl->nr_io_queues);
+		return -ENODEV;
+	}
+	ctrl->nr_io_queues = count;
+	ctrl->ctrl.queue_count = count + 1;
+	return 0;
+}
+
+static int ndbg_start_io(struct ndbg_ctrl *ctrl, bool new)
+{
+	int ret;
+
+	ret = ndbg_set_queue_count(ctrl, new);
+	if (ret)
+		return ret;
+	if (new) {
+		ret = nvme_alloc_io_tag_set(&ctrl->ctrl, &ctrl->tag_set,
+					    &ndbg_mq_ops, 1,
+					    sizeof(struct ndbg_cmd));
+		if (ret)
+			return ret;
+	}
+	ret = ndbg_connect_io_queues(ctrl);
+	if (ret)
+		ndbg_stop_io(ctrl, new);
+	return ret;
+}
+
+static void ndbg_clamp_queue_size(struct nvme_ctrl *nctrl)
+{
+	if (nctrl->sqsize + 1 > nctrl->maxcmd)
+		nctrl->sqsize = nctrl->maxcmd - 1;
+	if (nctrl->opts->queue_size > nctrl->sqsize + 1)
+		dev_info(nctrl->device, "queue size %zu lowered to %u\n",
+			 nctrl->opts->queue_size, nctrl->sqsize + 1);
+}
+
+static int ndbg_start(struct ndbg_ctrl *ctrl, bool new)
+{
+	struct nvme_ctrl *nctrl = &ctrl->ctrl;
+	int ret;
+
+	ret = ndbg_start_admin(ctrl, new);
+	if (ret)
+		return ret;
+	ndbg_clamp_queue_size(nctrl);
+	ret = ndbg_start_io(ctrl, new);
+	if (ret)
+		goto stop_admin;
+	/* Can only fail when someone has begun to delete it. */
+	if (!nvme_change_ctrl_state(nctrl, NVME_CTRL_LIVE)) {
+		ret = -ENODEV;
+		goto stop_io;
+	}
+	nvme_start_ctrl(nctrl);
+	return 0;
+
+stop_io:
+	ndbg_stop_io(ctrl, new);
+stop_admin:
+	ndbg_stop_admin(ctrl, new);
+	return ret;
+}
+
+static void ndbg_stop(struct ndbg_ctrl *ctrl, bool remove)
+{
+	ndbg_stop_io(ctrl, remove);
+	nvme_quiesce_admin_queue(&ctrl->ctrl);
+	if (test_bit(NDBG_Q_LIVE, &ctrl->queues[0].flags))
+		nvme_disable_ctrl(&ctrl->ctrl, remove);
+	ndbg_stop_admin(ctrl, remove);
+}
+
+static void ndbg_reset_work(struct work_struct *work)
+{
+	struct ndbg_ctrl *ctrl = container_of(work, struct ndbg_ctrl,
+					      ctrl.reset_work);
+	int ret;
+
+	nvme_stop_ctrl(&ctrl->ctrl);
+	ndbg_stop(ctrl, false);
+	/* Can only fail when someone has begun to delete it. */
+	if (!nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING))
+		return;
+	ret = ndbg_start(ctrl, false);
+	if (!ret)
+		return;
+	dev_err(ctrl->ctrl.device, "reset failed (%d), removing\n", ret);
+	nvme_delete_ctrl(&ctrl->ctrl);
+}
+
+static void ndbg_delete_ctrl(struct nvme_ctrl *nctrl)
+{
+	ndbg_stop(to_ndbg_ctrl(nctrl), true);
+}
+
+/* Controllers. */
+
+static void ndbg_free(struct ndbg_ctrl *ctrl)
+{
+	ndbg_store_exit(&ctrl->ns.store);
+	mempool_exit(&ctrl->lists);
+	cleanup_srcu_struct(&ctrl->media);
+	if (ctrl->wq)
+		destroy_workqueue(ctrl->wq);
+	if (ctrl->cntlid)
+		ida_free(&ndbg_cntlids, ctrl->cntlid);
+	kfree(ctrl->queues);
+	kfree(ctrl);
+}
+
+/*
+ * A controller keeps the module. What runs after module_put() is out of the
+ * module before module removal, which waits for RCU readers and for
+ * nvme_delete_wq, can free it.
+ */
+static void ndbg_free_ctrl(struct nvme_ctrl *nctrl)
+{
+	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(nctrl);
+
+	/* Not listed: connect has failed, and the options are the caller's. */
+	if (!list_empty(&ctrl->entry)) {
+		mutex_lock(&ndbg_ctrls_lock);
+		list_del(&ctrl->entry);
+		mutex_unlock(&ndbg_ctrls_lock);
+		nvmf_free_options(nctrl->opts);
+	}
+	ndbg_free(ctrl);
+	rcu_read_lock();
+	module_put(THIS_MODULE);
+	rcu_read_unlock();
+}
+
+/*
+ * Held, as it should be: this controller has nothing to tell yet, so there is
+ * nothing to remember of the request either.
+ */
+static void ndbg_submit_async_event(struct nvme_ctrl *nctrl)
+{
+}
+
+static const struct nvme_ctrl_ops ndbg_ctrl_ops = {
+	.name			= "debug",
+	.module			= THIS_MODULE,
+	.flags			= NVME_F_FABRICS | NVME_F_BLOCKING,
+	.reg_read32		= nvmf_reg_read32,
+	.reg_read64		= nvmf_reg_read64,
+	.reg_write32		= nvmf_reg_write32,
+	.free_ctrl		= ndbg_free_ctrl,
+	.submit_async_event	= ndbg_submit_async_event,
+	.delete_ctrl		= ndbg_delete_ctrl,
+	.get_address		= nvmf_get_address,
+};
+
+/* Same name, same id: policies and by-id links find the disk again. */
+static void ndbg_derive_uuid(uuid_t *uuid, const struct nvmf_ctrl_options *opts)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(*uuid) / sizeof(u32); i++) {
+		u32 hash = jhash(opts->subsysnqn, strlen(opts->subsysnqn), i);
+
+		hash = jhash(opts->traddr, strlen(opts->traddr), hash);
+		put_unaligned_le32(hash, &uuid->b[i * sizeof(u32)]);
+	}
+	uuid->b[6] = (uuid->b[6] & 0x0f) | 0x80;	/* version 8, custom */
+	uuid->b[8] = (uuid->b[8] & 0x3f) | 0x80;	/* RFC 9562 variant */
+}
+
+static void ndbg_init_ns(struct ndbg_ctrl *ctrl)
+{
+	const struct ndbg_config *config = &ctrl->config;
+	u64 memory = config->memory ?: config->size;
+
+	ctrl->ns.shift = ilog2(config->block_size);
+	ctrl->ns.nsze = config->size >> ctrl->ns.shift;
+	ndbg_derive_uuid(&ctrl->ns.uuid, ctrl->ctrl.opts);
+	ndbg_store_init(&ctrl->ns.store, min(memory, config->size));
+}
+
+static int ndbg_init_queues(struct ndbg_ctrl *ctrl)
+{
+	unsigned int i;
+
+	ctrl->nr_io_queues = min(ctrl->ctrl.opts->nr_io_queues,
+				 NDBG_MAX_IO_QUEUES);
+	ctrl->queues = kcalloc(ctrl->nr_io_queues + 1, sizeof(*ctrl->queues),
+			       GFP_KERNEL);
+	if (!ctrl->queues)
+		return -ENOMEM;
+	for (i = 0; i <= ctrl->nr_io_queues; i++) {
+		ctrl->queues[i].ctrl = ctrl;
+		ctrl->queues[i].qid = i;
+	}
+	return 0;
+}
+
+static int ndbg_init_resources(struct ndbg_ctrl *ctrl)
+{
+	int ret;
+
+	ret = ndbg_init_queues(ctrl);
+	if (ret)
+		return ret;
+	ret = mempool_init_kmalloc_pool(&ctrl->lists, 2, NDBG_LIST_BYTES);
+	if (ret)
+		return ret;
+	ctrl->wq = alloc_workqueue(NDBG_NAME "-%.10s",
+				   WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				   ctrl->ctrl.opts->traddr);
+	if (!ctrl->wq)
+		return -ENOMEM;
+	ret = ida_alloc_range(&ndbg_cntlids, NVME_CNTLID_MIN, NVME_CNTLID_MAX,
+			      GFP_KERNEL);
+	if (ret < 0)
+		return ret;
+	ctrl->cntlid = ret;
+	return 0;
+}
+
+static struct ndbg_ctrl *ndbg_alloc(struct nvmf_ctrl_options *opts)
+{
+	struct ndbg_ctrl *ctrl;
+	int ret;
+
+	ctrl = kzalloc(sizeof(*ctrl), GFP_KERNEL);
+	if (!ctrl)
+		return ERR_PTR(-ENOMEM);
+	ret = init_srcu_struct(&ctrl->media);
+	if (ret) {
+		kfree(ctrl);
+		return ERR_PTR(ret);
+	}
+	INIT_LIST_HEAD(&ctrl->entry);
+	INIT_WORK(&ctrl->ctrl.reset_work, ndbg_reset_work);
+	ctrl->ctrl.opts = opts;
+	ctrl->ctrl.sqsize = opts->queue_size - 1;
+	ctrl->ctrl.kato = opts->kato;
+	ndbg_params_get(&ctrl->config);
+	ndbg_fabrics_init(ctrl);
+	ndbg_init_ns(ctrl);
+	ret = ndbg_init_resources(ctrl);
+	if (ret) {
+		ndbg_free(ctrl);
+		return ERR_PTR(ret);
+	}
+	return ctrl;
+}
+
+/* Connects do not overlap: the fabrics library sends one at a time. */
+static bool ndbg_address_taken(const char *traddr)
+{
+	struct ndbg_ctrl *ctrl;
+	bool taken = false;
+
+	mutex_lock(&ndbg_ctrls_lock);
+	list_for_each_entry(ctrl, &ndbg_ctrls, entry)
+		if (!nvme_state_terminal(&ctrl->ctrl) &&
+		    !strcmp(ctrl->ctrl.opts->traddr, traddr))
+			taken = true;
+	mutex_unlock(&ndbg_ctrls_lock);
+	return taken;
+}
+
+static int ndbg_check_options(const struct nvmf_ctrl_options *opts)
+{
+	if (opts->discovery_nqn) {
+		pr_err("there is no discovery controller, connect to any other NQN\n");
+		return -EINVAL;
+	}
+	if (!*opts->traddr) {
+		pr_err("empty address, give each controller a name of its own\n");
+		return -EINVAL;
+	}
+	if (ndbg_address_taken(opts->traddr)) {
+		pr_err("address %s is connected already, disconnect it or use another\n",
+		       opts->traddr);
+		return -EALREADY;
+	}
+	return 0;
+}
+
+/* From here on the last nvme_put_ctrl() frees @ctrl and lets the module go. */
+static int ndbg_bring_up(struct ndbg_ctrl *ctrl)
+{
+	int ret;
+
+	ret = nvme_add_ctrl(&ctrl->ctrl);
+	if (ret)
+		goto put;
+	if (!nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING)) {
+		ret = -EINTR;
+		goto uninit;
+	}
+	ret = ndbg_start(ctrl, true);
+	if (ret)
+		goto uninit;
+	mutex_lock(&ndbg_ctrls_lock);
+	list_add_tail(&ctrl->entry, &ndbg_ctrls);
+	mutex_unlock(&ndbg_ctrls_lock);
+	return 0;
+
+uninit:
+	nvme_uninit_ctrl(&ctrl->ctrl);
+put:
+	nvme_put_ctrl(&ctrl->ctrl);
+	return ret > 0 ? -EIO : ret;
+}
+
+static void ndbg_announce(struct ndbg_ctrl *ctrl)
+{
+	const struct ndbg_config *c = &ctrl->config;
+
+	dev_info(ctrl->ctrl.device,
+		 NDBG_NAME " %s: %llu bytes in blocks of %u, copy %s (mssrl %u, mcl %u, msrc %u)\n",
+		 ctrl->ctrl.opts->traddr, c->size, c->block_size,
+		 c->copy ? "on" : "off", c->mssrl, c->mcl, c->msrc);
+}
+
+static struct nvme_ctrl *ndbg_create_ctrl(struct device *dev,
+					  struct nvmf_ctrl_options *opts)
+{
+	struct ndbg_ctrl *ctrl;
+	int ret;
+
+	ret = ndbg_check_options(opts);
+	if (ret)
+		return ERR_PTR(ret);
+	ctrl = ndbg_alloc(opts);
+	if (IS_ERR(ctrl))
+		return ERR_CAST(ctrl);
+	ret = nvme_init_ctrl(&ctrl->ctrl, dev, &ndbg_ctrl_ops, 0);
+	if (ret) {
+		ndbg_free(ctrl);
+		return ERR_PTR(ret);
+	}
+	__module_get(THIS_MODULE);
+	ret = ndbg_bring_up(ctrl);
+	if (ret)
+		return ERR_PTR(ret);
+	ndbg_announce(ctrl);
+	return &ctrl->ctrl;
+}
+
+/*
+ * nvme-cli sends a ctrl_loss_tmo to every transport but "loop". Here no
+ * connection is ever lost, so it has no effect.
+ */
+static struct nvmf_transport_ops ndbg_transport = {
+	.name		= "debug",
+	.module		= THIS_MODULE,
+	.required_opts	= NVMF_OPT_TRADDR,
+	.allowed_opts	= NVMF_OPT_TRADDR | NVMF_OPT_CTRL_LOSS_TMO,
+	.create_ctrl	= ndbg_create_ctrl,
+};
+
+static int __init ndbg_init(void)
+{
+	int ret;
+
+	ret = ndbg_params_check();
+	if (ret)
+		return ret;
+	return nvmf_register_transport(&ndbg_transport);
+}
+
+static void __exit ndbg_exit(void)
+{
+	nvmf_unregister_transport(&ndbg_transport);
+	flush_workqueue(nvme_delete_wq);
+	synchronize_rcu();
+	WARN_ON(!list_empty(&ndbg_ctrls));
+	WARN_ON(ndbg_store_pages());
+	ida_destroy(&ndbg_cntlids);
+}
+
+module_init(ndbg_init);
+module_exit(ndbg_exit);
+
+MODULE_DESCRIPTION("NVMe controller simulated in memory, with Copy, for tests");
+MODULE_LICENSE("GPL");
+MODULE_INFO(test, "Y");

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nvme-debug: the NVM command set, but for Copy (copy.c).
+ */
+#include <linux/overflow.h>
+
+#include "nvme-debug.h"
+
+/**
+ * ndbg_range_ok - does a range lie within the namespace?
+ * @ns: namespace
+ * @slba: first logical block
+ * @nlb: number of logical blocks
+ */
+bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb)
+{
+	u64 end;
+
+	return !check_add_overflow(slba, nlb, &end) && end <= ns->nsze;
+}
+
+/**
+ * ndbg_media_status - NVMe status for what the store says
+ * @err: 0 or a negative errno
+ *
+ * A full namespace stays full, so the host should not try again; a machine
+ * short of memory may recover.
+ *
+ * Return: NVMe status.
+ */
+u16 ndbg_media_status(int err)
+{
+	switch (err) {
+	case 0:
+		return NVME_SC_SUCCESS;
+	case -ENOSPC:
+		return NVME_SC_CAP_EXCEEDED | NVME_STATUS_DNR;
+	default:
+		return NVME_SC_INTERNAL;
+	}
+}
+
+static u16 ndbg_check_rw(struct ndbg_cmd *cmd, u64 slba, u64 nlb)
+{
+	struct ndbg_ns *ns = &ndbg_cmd_ctrl(cmd)->ns;
+
+	if (nlb << ns->shift > BIT_ULL(NDBG_MDTS + NDBG_PAGE_SHIFT))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (!ndbg_range_ok(ns, slba, nlb))
+		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
+	if (ndbg_data_len(cmd) != nlb << ns->shift)
+		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_read(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
+	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
+	u16 status = ndbg_check_rw(cmd, slba, nlb);
+	struct ndbg_data data;
+
+	if (status)
+		return status;
+	ndbg_data_init(&data, cmd);
+	ndbg_store_read(&ctrl->ns.store, slba << ctrl->ns.shift,
+			nlb << ctrl->ns.shift, &data);
+	atomic64_inc(&ctrl->stats.reads);
+	atomic64_add(nlb << ctrl->ns.shift, &ctrl->stats.bytes_read);
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_write(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
+	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
+	u16 status = ndbg_check_rw(cmd, slba, nlb);
+	struct ndbg_data data;
+	int err;
+
+	if (status)
+		return status;
+	ndbg_data_init(&data, cmd);
+	err = ndbg_store_write(&ctrl->ns.store, slba << ctrl->ns.shift,
+			       nlb << ctrl->ns.shift, &data);
+	if (!err) {
+		atomic64_inc(&ctrl->stats.writes);
+		atomic64_add(nlb << ctrl->ns.shift, &ctrl->stats.bytes_written);
+	}
+	return ndbg_media_status(err);
+}
+
+static u16 ndbg_write_zeroes(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ns *ns = &ndbg_cmd_ctrl(cmd)->ns;
+	u64 slba = le64_to_cpu(cmd->sqe.write_zeroes.slba);
+	u64 nlb = (u64)le16_to_cpu(cmd->sqe.write_zeroes.length) + 1;
+
+	if (nlb << ns->shift > BIT_ULL(NDBG_WZSL + NDBG_PAGE_SHIFT))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (!ndbg_range_ok(ns, slba, nlb))
+		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
+	ndbg_store_zero(&ns->store, slba << ns->shift, nlb << ns->shift);
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_check_dsm(struct ndbg_ns *ns,
+			  const struct nvme_dsm_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!ndbg_range_ok(ns, le64_to_cpu(ranges[i].slba),
+				   le32_to_cpu(ranges[i].nlb)))
+			return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
+	return NVME_SC_SUCCESS;
+}
+
+static void ndbg_deallocate(struct ndbg_ns *ns,
+			    const struct nvme_dsm_range *ranges,
+			    unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		ndbg_store_zero(&ns->store,
+				le64_to_cpu(ranges[i].slba) << ns->shift,
+				(u64)le32_to_cpu(ranges[i].nlb) << ns->shift);
+}
+
+/* Only Deallocate has an effect; the other attributes are hints. */
+static u16 ndbg_dsm(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	unsigned int nr = (le32_to_cpu(cmd->sqe.dsm.nr) & 0xff) + 1;
+	struct nvme_dsm_range *ranges;
+	struct ndbg_data data;
+	u16 status;
+
+	if (ndbg_data_len(cmd) < nr * sizeof(*ranges))
+		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
+	ranges = mempool_alloc(&ctrl->lists, GFP_NOIO);
+	ndbg_data_init(&data, cmd);
+	ndbg_data_get(&data, ranges, nr * sizeof(*ranges));
+	status = ndbg_check_dsm(&ctrl->ns, ranges, nr);
+	if (!status && (le32_to_cpu(cmd->sqe.dsm.attributes) & NVME_DSMGMT_AD))
+		ndbg_deallocate(&ctrl->ns, ranges, nr);
+	mempool_free(ranges, &ctrl->lists);
+	return status;
+}
+
+static bool ndbg_nsid_ok(struct ndbg_cmd *cmd)
+{
+	u32 nsid = le32_to_cpu(cmd->sqe.common.nsid);
+
+	return nsid == NDBG_NSID ||
+	       (nsid == NVME_NSID_ALL &&
+		cmd->sqe.common.opcode == nvme_cmd_flush);
+}
+
+/**
+ * ndbg_io_is_long - may a command take so long that others should not wait?
+ * @cmd: command, from an I/O queue
+ *
+ * Reads and writes are done where they are submitted. What may move or free
+ * many megabytes goes to a worker.
+ */
+bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
+{
+	switch (cmd->sqe.common.opcode) {
+	case nvme_cmd_write_zeroes:
+	case nvme_cmd_dsm:
+	case nvme_cmd_copy:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * ndbg_io_cmd - execute a command of the NVM command set
+ * @cmd: command, from an I/O queue
+ *
+ * Return: NVMe status.
+ */
+u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
+{
+	if (cmd->sqe.common.flags & (NVME_CMD_FUSE_FIRST | NVME_CMD_FUSE_SECOND))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (!ndbg_nsid_ok(cmd))
+		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
+	switch (cmd->sqe.common.opcode) {
+	case nvme_cmd_read:
+		return ndbg_read(cmd);
+	case nvme_cmd_write:
+		return ndbg_write(cmd);
+	case nvme_cmd_flush:
+		/* There is no cache to lose: VWC is 0. */
+		return NVME_SC_SUCCESS;
+	case nvme_cmd_write_zeroes:
+		return ndbg_write_zeroes(cmd);
+	case nvme_cmd_dsm:
+		return ndbg_dsm(cmd);
+	case nvme_cmd_copy:
+		return ndbg_copy(cmd);
+	default:
+		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
+	}
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nvme-debug: module parameters.
+ *
+ * A controller takes its shape from these when it is connected and keeps it:
+ * change them under /sys/module/nvme_debug/parameters between two connects to
+ * have two controllers of different shape.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/overflow.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "nvme-debug.h"
+
+static struct ndbg_config ndbg_params = {
+	.size		= SZ_256M,
+	.memory		= 0,
+	.block_size	= 512,
+	.mssrl		= 8192,
+	.mcl		= 65536,
+	.msrc		= 127,
+	.queue_depth	= 128,
+	.copy		= true,
+};
+
+/* A number and what it may be. */
+struct ndbg_number {
+	u32	*val;
+	u32	min;
+	u32	max;
+	bool	(*ok)(u32 val);
+	const char *what;
+};
+
+static int ndbg_set_number(const char *s, const struct kernel_param *kp)
+{
+	const struct ndbg_number *n = kp->arg;
+	u32 val;
+
+	if (kstrtouint(s, 0, &val) || val < n->min || val > n->max ||
+	    (n->ok && !n->ok(val))) {
+		pr_err("%s=%.*s refused: give %s\n", kp->name,
+		       (int)strcspn(s, "\n"), s, n->what);
+		return -EINVAL;
+	}
+	*n->val = val;
+	return 0;
+}
+
+static int ndbg_get_number(char *buf, const struct kernel_param *kp)
+{
+	const struct ndbg_number *n = kp->arg;
+
+	return sysfs_emit(buf, "%u\n", *n->val);
+}
+
+static const struct kernel_param_ops ndbg_number_ops = {
+	.set	= ndbg_set_number,
+	.get	= ndbg_get_number,
+};
+
+/* A number of bytes, a multiple of 4 KiB. */
+struct ndbg_bytes {
+	u64	*val;
+	u64	min;
+	u64	max;
+	bool	zero_ok;
+	const char *what;
+};
+
+static unsigned int ndbg_suffix_shift(char c)
+{
+	static const char suffixes[] = "KMGT";
+	const char *p = c ? strchr(suffixes, c) : NULL;
+
+	return p ? 10 * (p - suffixes + 1) : 0;
+}
+
+/* Like memparse(), but what does not fit in 64 bits is an error. */
+static int ndbg_parse_bytes(const char *s, u64 *val)
+{
+	char digits[24];
+	size_t len = strcspn(s, "\n");
+	unsigned int shift = len ? ndbg_suffix_shift(s[len - 1]) : 0;
+	u64 v;
+
+	if (shift)
+		len--;
+	if (!len || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, s, len);
+	digits[len] = '\0';
+	if (kstrtou64(digits, 0, &v) || check_shl_overflow(v, shift, val))
+		return -EINVAL;
+	return 0;
+}
+
+static int ndbg_set_bytes(const char *s, const struct kernel_param *kp)
+{
+	const struct ndbg_bytes *b = kp->arg;
+	u64 val;
+
+	if (ndbg_parse_bytes(s, &val) || val > b->max ||
+	    (val < b->min && !(b->zero_ok && !val)) ||
+	    !IS_ALIGNED(val, SZ_4K)) {
+		pr_err("%s=%.*s refused: give %s\n", kp->name,
+		       (int)strcspn(s, "\n"), s, b->what);
+		return -EINVAL;
+	}
+	*b->val = val;
+	return 0;
+}
+
+static int ndbg_get_bytes(char *buf, const struct kernel_param *kp)
+{
+	const struct ndbg_bytes *b = kp->arg;
+
+	return sysfs_emit(buf, "%llu\n", *b->val);
+}
+
+static const struct kernel_param_ops ndbg_bytes_ops = {
+	.set	= ndbg_set_bytes,
+	.get	= ndbg_get_bytes,
+};
+
+static bool i_know;
+module_param(i_know, bool, 0400);
+MODULE_PARM_DESC(i_know, "Must be 1, or the module does not load: it makes disks that forget everything, for tests only (default 0)");
+
+static struct ndbg_bytes ndbg_size = {
+	.val	= &ndbg_params.size,
+	.min	= SZ_1M,
+	.max	= SZ_1T * 16,
+	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 from 1M to 16T",
+};
+module_param_cb(size, &ndbg_bytes_ops, &ndbg_size, 0644);
+MODULE_PARM_DESC(size, "Namespace size in bytes with suffix K, M, G or T, a multiple of 4096, 1M..16T (default 256M)");
+
+static struct ndbg_bytes ndbg_memory = {
+	.val	= &ndbg_params.memory,
+	.min	= SZ_4K,
+	.max	= SZ_1T * 16,
+	.zero_ok = true,
+	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 up to 16T, or 0",
+};
+module_param_cb(memory, &ndbg_bytes_ops, &ndbg_memory, 0644);
+MODULE_PARM_DESC(memory, "Most bytes of data one namespace keeps in memory, with suffix K, M, G or T, 4K..16T; beyond it writes end with Capacity Exceeded; 0 = as much as its size (default 0)");
+
+static bool ndbg_block_size_ok(u32 val)
+{
+	return val == SZ_512 || val == SZ_4K;
+}
+
+static struct ndbg_number ndbg_block_size = {
+	.val	= &ndbg_params.block_size,
+	.min	= SZ_512,
+	.max	= SZ_4K,
+	.ok	= ndbg_block_size_ok,
+	.what	= "a logical block size in bytes, 512 or 4096",
+};
+module_param_cb(block_size, &ndbg_number_ops, &ndbg_block_size, 0644);
+MODULE_PARM_DESC(block_size, "Logical block size in bytes, 512 or 4096 (default 512)");
+
+module_param_named(copy, ndbg_params.copy, bool, 0644);
+MODULE_PARM_DESC(copy, "Whether the controller has the Copy command (default 1)");
+
+static struct ndbg_number ndbg_mssrl = {
+	.val	= &ndbg_params.mssrl,
+	.min	= 1,
+	.max	= U16_MAX,
+	.what	= "a number of logical blocks from 1 to 65535",
+};
+module_param_cb(mssrl, &ndbg_number_ops, &ndbg_mssrl, 0644);
+MODULE_PARM_DESC(mssrl, "Copy: most logical blocks in one source range (MSSRL), 1..65535 (default 8192)");
+
+static struct ndbg_number ndbg_mcl = {
+	.val	= &ndbg_params.mcl,
+	.min	= 1,
+	.max	= U32_MAX,
+	.what	= "a number of logical blocks from 1 to 4294967295",
+};
+module_param_cb(mcl, &ndbg_number_ops, &ndbg_mcl, 0644);
+MODULE_PARM_DESC(mcl, "Copy: most logical blocks in one command (MCL), 1..4294967295 (default 65536)");
+
+static struct ndbg_number ndbg_msrc = {
+	.val	= &ndbg_params.msrc,
+	.min	= 0,
+	.max	= NVME_COPY_MAX_RANGES - 1,
+	.what	= "a number of source ranges less one, from 0 (one range) to 255",
+};
+module_param_cb(msrc, &ndbg_number_ops, &ndbg_msrc, 0644);
+MODULE_PARM_DESC(msrc, "Copy: most source ranges in one command less one (MSRC is 0's based), 0..255 (default 127)");
+
+static struct ndbg_number ndbg_queue_depth = {
+	.val	= &ndbg_params.queue_depth,
+	.min	= 3,
+	.max	= NVMF_MAX_QUEUE_SIZE,
+	.what	= "a number of queue entries from 3 to 1024",
+};
+module_param_cb(queue_depth, &ndbg_number_ops, &ndbg_queue_depth, 0644);
+MODULE_PARM_DESC(queue_depth, "Entries in an I/O queue (MQES + 1); one stays empty and one is kept for Connect, so n entries hold n - 2 commands, 3..1024 (default 128)");
+
+static int ndbg_set_pages(const char *s, const struct kernel_param *kp)
+{
+	pr_err("%s is read-only\n", kp->name);
+	return -EPERM;
+}
+
+static int ndbg_get_pages(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%ld\n", ndbg_store_pages());
+}
+
+static const struct kernel_param_ops ndbg_pages_ops = {
+	.set	= ndbg_set_pages,
+	.get	= ndbg_get_pages,
+};
+module_param_cb(pages, &ndbg_pages_ops, NULL, 0444);
+MODULE_PARM_DESC(pages, "Read-only: memory pages that hold data now, of all namespaces");
+
+/**
+ * ndbg_params_check - may the module load?
+ *
+ * Return: 0, or -EPERM after saying why.
+ */
+int ndbg_params_check(void)
+{
+	if (i_know)
+		return 0;
+	pr_err("a simulated controller for tests: load it with i_know=1 if that is what you want\n");
+	return -EPERM;
+}
+
+/**
+ * ndbg_params_get - take the shape of the next controller
+ * @config: filled in
+ *
+ * The parameters do not change half way through.
+ */
+void ndbg_params_get(struct ndbg_config *config)
+{
+	kernel_param_lock(THIS_MODULE);
+	*config = ndbg_params;
+	kernel_param_unlock(THIS_MODULE);
+}
