@@ -263,8 +263,8 @@ static int do_copy(struct run *run, struct copy_row *row)
 	row->error = (uint64_t)-err;
 	if (!err)
 		return EXIT_OK;
-	if (err == -ENOTTY)
-		return kernel_need(KERNEL_IOCTL) ? EXIT_KERNEL : EXIT_FAILED;
+	if (err == -ENOTTY && kernel_need(KERNEL_IOCTL))
+		return EXIT_KERNEL;
 	return exit_error(IN_COPY, err,
 			  "%s to %s, after %" PRIu64 " of %" PRIu64 " bytes",
 			  run->src_path, run->dst_path, row->r.copied,
@@ -299,7 +299,7 @@ static int print_result(const struct run *run, const struct copy_row *row,
 
 	rows_add(rows_part(rows, &desc), row);
 	err = rows_close(rows);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : status;
+	return exit_output(err, status);
 }
 
 static int copy_and_print(struct run *run)

@@ -118,7 +118,7 @@ static int dev_list(const struct options *opts)
 		nr = drop_empty(devices, nr);
 	err = print_devices(opts, &list_desc, devices, nr);
 	device_list_free(devices, nr);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : EXIT_OK;
+	return exit_output(err, EXIT_OK);
 }
 
 static int dev_show(const struct options *opts)
@@ -131,7 +131,7 @@ static int dev_show(const struct options *opts)
 		return exit_error(IN_DEVICE, err, "%s", opts->args[0]);
 	err = print_devices(opts, &show_desc, &device, 1);
 	device_free(&device);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : EXIT_OK;
+	return exit_output(err, EXIT_OK);
 }
 
 const struct verb verb_dev_list = {

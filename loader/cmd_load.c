@@ -178,7 +178,7 @@ static int load_and_print(struct run *run)
 	run->part = rows_part(rows, &desc);
 	status = load_targets(run);
 	err = rows_close(rows);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : status;
+	return exit_output(err, status);
 }
 
 static int load(const struct options *opts)

@@ -165,7 +165,7 @@ static int status(const struct options *opts)
 	if (result == EXIT_OK)
 		result = add_policies(rows);
 	err = rows_close(rows);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : result;
+	return exit_output(err, result);
 }
 
 const struct verb verb_status = {

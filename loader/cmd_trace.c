@@ -324,7 +324,7 @@ static int finish(struct run *run, const struct trace_totals *totals)
 		rows_add(run->bye, totals);
 	err = rows_close(run->rows);
 	if (err)
-		return exit_error(IN_TRACE, err, "cannot print");
+		return exit_output(err, EXIT_FAILED);
 	if (totals->lost && run->opts->fail_on_loss)
 		return exit_message(EXIT_LOST, "%" PRIu64 " events were lost",
 				    totals->lost);

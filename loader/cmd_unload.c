@@ -108,7 +108,7 @@ static int unload(const struct options *opts)
 	rows = rows_open(stdout, opts->output, "unload", false);
 	status = unload_targets(opts, rows_part(rows, &desc));
 	err = rows_close(rows);
-	return err ? exit_error(IN_GENERAL, err, "cannot print") : status;
+	return exit_output(err, status);
 }
 
 const struct verb verb_unload = {

@@ -31,6 +31,9 @@ static void report(const struct copy_job *job, uint64_t done, uint64_t total)
  * Copying
  */
 
+/* Not an errno: the kernel overwrites it, if it knows the ioctl. */
+#define UNTOUCHED 1
+
 static int copy_step(const struct copy_job *job, struct blk_copy_ioc_range *v,
 		     size_t nr, struct copy_result *result)
 {
@@ -40,11 +43,15 @@ static int copy_step(const struct copy_job *job, struct blk_copy_ioc_range *v,
 		.src_fd = job->src_fd,
 		.nr_ranges = (uint32_t)nr,
 		.ranges = (uintptr_t)v,
+		.error = UNTOUCHED,
 	};
 	uint64_t start = now_ns();
 	int err;
 
 	err = ioctl(job->dst_fd, BLKCOPY, &args) ? -errno : 0;
+	/* Some drivers say EINVAL to what they do not know. */
+	if (err && args.error == UNTOUCHED)
+		err = -ENOTTY;
 	result->latency_ns += now_ns() - start;
 	result->calls++;
 	result->copied += args.copied;

@@ -51,7 +51,8 @@ struct copy_result {
  * @job: what
  * @result: filled, also on failure
  *
- * Return: 0, -EINTR when told to stop, or what BLKCOPY returned.
+ * Return: 0, -EINTR when told to stop, -ENOTTY if the kernel has no BLKCOPY,
+ *	or what that returned.
  */
 int copy_run(const struct copy_job *job, struct copy_result *result);
 

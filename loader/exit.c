@@ -128,13 +128,23 @@ int exit_message(enum exit_status status, const char *fmt, ...)
 	return status;
 }
 
+int exit_output(int err, int status)
+{
+	static bool said;
+
+	if (!err)
+		return status;
+	if (err != -EPIPE && !said)
+		exit_message(EXIT_FAILED, "cannot write the output: %s",
+			     strerror(-err));
+	said = true;
+	return EXIT_FAILED;
+}
+
 int exit_flush(int status)
 {
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	if (errno != EPIPE)
-		exit_message(EXIT_FAILED, "cannot write the output: %s",
-			     errno ? strerror(errno) : "some of it was lost");
-	return EXIT_FAILED;
+	return exit_output(errno ? -errno : -EIO, status);
 }

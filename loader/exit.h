@@ -72,10 +72,20 @@ int exit_message(enum exit_status status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /**
+ * exit_output() - what an error of printing data means
+ * @err: negative errno from rows_close(), or 0
+ * @status: the exit status if it is 0
+ *
+ * A reader that went away (EPIPE) is not worth a message, and a full disk is
+ * worth only one.
+ *
+ * Return: @status, or EXIT_FAILED.
+ */
+int exit_output(int err, int status);
+
+/**
  * exit_flush() - make sure that everything reached stdout
  * @status: the exit status if it did
- *
- * A reader that went away (EPIPE) is not worth a message.
  *
  * Return: @status, or EXIT_FAILED.
  */

@@ -41,43 +41,39 @@ static void probe_limits(struct kernel_check *check, const struct device *disks,
 }
 
 /*
- * Without an argument struct, a kernel that knows the ioctl says EFAULT and
- * one that does not ENOTTY.
+ * Without an argument struct, a kernel that knows the ioctl says EFAULT. One
+ * that does not passes it to the driver, which may say anything else.
  */
-static int try_ioctl(const struct device *disk)
+static enum kernel_answer try_ioctl(const struct device *disk)
 {
 	char path[DEVICE_NAME_MAX + sizeof("/dev/")];
-	int fd, err;
+	enum kernel_answer answer;
+	int fd;
 
 	snprintf(path, sizeof(path), "/dev/%s", disk->name);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return -errno;
-	err = ioctl(fd, BLKCOPY, NULL) ? -errno : 0;
+		return KERNEL_UNKNOWN;
+	answer = ioctl(fd, BLKCOPY, NULL) && errno == EFAULT ? KERNEL_PRESENT :
+							       KERNEL_MISSING;
 	close(fd);
-	return err;
+	return answer;
 }
 
 static void probe_ioctl(struct kernel_check *check, const struct device *disks,
 			size_t nr)
 {
-	int err = -ENODEV;
+	static const char *const details[] = {
+		[KERNEL_MISSING] =
+			"block devices do not know the ioctl BLKCOPY",
+		[KERNEL_PRESENT] = "ioctl BLKCOPY",
+		[KERNEL_UNKNOWN] = "no disk could be opened to try",
+	};
+	enum kernel_answer found = KERNEL_UNKNOWN;
 
-	for (size_t i = 0; i < nr; i++) {
-		err = try_ioctl(&disks[i]);
-		if (err == -EFAULT) {
-			answer(check, KERNEL_PRESENT, "ioctl BLKCOPY");
-			return;
-		}
-		if (err == -ENOTTY) {
-			answer(check, KERNEL_MISSING,
-			       "block devices do not know the ioctl BLKCOPY");
-			return;
-		}
-	}
-	answer(check, KERNEL_UNKNOWN,
-	       err == -EACCES ? "no permission to open a disk and try" :
-				"no disk could be opened to try");
+	for (size_t i = 0; i < nr && found == KERNEL_UNKNOWN; i++)
+		found = try_ioctl(&disks[i]);
+	answer(check, found, details[found]);
 }
 
 static void probe_btf(struct kernel_check *check, const struct btf *btf,

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What is typed wrongly is refused with status 2 and a hint; --help helps.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+"$top/tests/cli/make-sysfs" "$scratch/sysfs"
+export BPFCOPY_SYSFS=$scratch/sysfs
+
+verbs=('dev list' 'dev show' load unload status copy trace)
+
+refuse 'no verb at all' 2 'want a verb'
+refuse 'unknown verb' 2 'no verb .frobnicate' frobnicate
+refuse 'first half of a verb' 2 'second word' dev
+refuse 'unknown second half' 2 'no verb .dev frobnicate' dev frobnicate
+refuse 'unknown option' 2 "unrecognized option '--frobnicate'" status --frobnicate
+refuse 'option of another verb' 2 "unrecognized option '--tokens'" status --tokens
+refuse 'unknown format' 2 'want one of table\|json\|ndjson' status -o xml
+refuse 'unknown format, before the verb' 2 'want one of table' -o xml status
+refuse 'too many arguments' 2 'unexpected argument .extra' status extra
+refuse 'too few arguments' 2 'want DEV' dev show
+
+refuse 'size without unit' 2 'min-size=64: .*KiB.*like 64KiB' trace --min-size=64
+refuse 'size with a unit of time' 2 'like 64KiB' trace --min-size=64us
+refuse 'time without unit' 2 'min-latency=5: .*like 500us' trace --min-latency=5
+refuse 'count of 0' 2 'above 0' trace --count=0
+refuse 'length without unit' 2 'length .4096.*like 64KiB' copy nvme0n1 nvme0n1 4096
+refuse 'offset without unit' 2 'offset .5. of nvme0n1.*like 64KiB' copy nvme0n1 nvme0n1@5 4KiB
+refuse 'size that overflows' 2 'too large' copy nvme0n1 nvme0n1 99999999TiB
+
+refuse 'load: nowhere' 2 '--dev.*--all.*--global' load threshold
+refuse 'load: everywhere at once' 2 'exclude each other' load threshold --all --global
+refuse 'unload: nowhere' 2 '--dev.*--all.*--global' unload
+refuse 'load: argument that is no parameter' 2 'want KEY=VALUE' load threshold --global min
+refuse 'load: partition' 2 'partition.*--dev=nvme0n1$' load threshold --dev=nvme0n1p1
+
+refuse 'copy: no length' 2 'want LENGTH' copy nvme0n1 nvme0n1
+refuse 'copy: length and ranges' 2 'exclude each other' copy --ranges=- nvme0n1 nvme0n1 4KiB
+refuse 'copy: offset and ranges' 2 'exclude each other' copy --ranges=- nvme0n1@4KiB nvme0n1
+refuse 'copy: no bytes' 2 'length is 0' copy nvme0n1 nvme0n1 0
+refuse 'copy: not a multiple of the block' 2 '4096B' copy nvme0n1 nvme0n1@512MiB 512B
+refuse 'copy: past the end of the source' 2 'end of the source' \
+	copy nvme0n1@1020MiB nvme0n1 8MiB
+refuse 'copy: past the end of the destination' 2 'end of the destination' \
+	copy nvme0n1 nvme0n1@1020MiB 8MiB
+refuse 'copy: past the end of a partition' 2 'end of the destination' \
+	copy nvme0n1p1 nvme0n1p2 512MiB
+refuse 'copy: overlap' 2 'overlaps the source' copy nvme0n1 nvme0n1@4MiB 8MiB
+refuse 'copy: overlap of a partition and its disk' 2 'overlaps the source' \
+	copy nvme0n1p1 nvme0n1@1MiB 4KiB
+refuse 'copy: empty list' 2 'no range in it' copy --ranges=/dev/null nvme0n1 nvme0n1
+refuse 'copy: step that is no multiple' 2 '--step must be' \
+	copy --step=512B nvme0n1 nvme0n1@512MiB 4KiB
+
+cat >"$scratch/list" <<-'LIST'
+	# source destination length
+	0 512MiB 4KiB
+	4KiB 513MiB 4
+LIST
+refuse 'copy: bad line in a list' 2 'list:3:13: length .4.: .*like 64KiB' \
+	copy --ranges="$scratch/list" nvme0n1 nvme0n1
+printf '0 512MiB 8KiB\n16KiB 536875008B 8KiB\n' >"$scratch/list"
+refuse 'copy: overlapping lines in a list' 2 'list:2: two ranges write the same' \
+	copy --ranges="$scratch/list" nvme0n1 nvme0n1
+
+check '--version' sh -c "'$bpfcopy' --version | grep -qE '^bpfcopy [0-9]'"
+check '--help lists every verb' sh -c "
+	for v in 'dev list' 'dev show' load unload status copy trace; do
+		'$bpfcopy' --help | grep -q \"^  \$v  *[a-z]\" || { echo \$v; exit 1; }
+	done"
+
+# help_is_good VERB: it ends with examples that use only options that exist.
+help_is_good() {
+	local word
+	# shellcheck disable=SC2086 # a verb may be two words
+	"$bpfcopy" $1 --help >"$scratch/help" 2>"$scratch/err" || return 1
+	[ ! -s "$scratch/err" ] || return 1
+	sed -n '/^Examples:$/,$p' "$scratch/help" >"$scratch/examples"
+	sed '/^Examples:$/,$d' "$scratch/help" >"$scratch/options"
+	grep -q "bpfcopy $1" "$scratch/examples" || return 1
+	while read -r word; do
+		grep -qE -- "$word([=, ]|$)" "$scratch/options" ||
+			{ echo "no option $word"; return 1; }
+	done < <(grep -oE -- '--[a-z-]+' "$scratch/examples")
+	! grep -E '.{81}' "$scratch/help"
+}
+for verb in "${verbs[@]}"; do
+	check "$verb --help ends with examples that work" help_is_good "$verb"
+done
+
+finish
