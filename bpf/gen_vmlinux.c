@@ -39,6 +39,7 @@ struct gen {
 	struct btf_dump *dump;
 	const char *list;
 	int line;
+	char *declared; /* by btf id: declared or defined by dump_part() */
 };
 
 static void print(void *ctx, const char *fmt, va_list args)
@@ -133,12 +134,17 @@ static int find_member(const struct gen *g, const char *type, const char *name)
 static void declare_target(const struct gen *g, int id)
 {
 	const struct btf_type *t = btf__type_by_id(g->btf, id);
+	const char *name;
 
-	while (btf_is_ptr(t) || btf_is_mod(t))
-		t = btf__type_by_id(g->btf, t->type);
-	if (btf_is_composite(t) && t->name_off)
-		printf("struct %s;\n\n",
-		       btf__name_by_offset(g->btf, t->name_off));
+	while (btf_is_ptr(t) || btf_is_mod(t)) {
+		id = t->type;
+		t = btf__type_by_id(g->btf, id);
+	}
+	name = btf__name_by_offset(g->btf, t->name_off);
+	if (!btf_is_composite(t) || g->declared[id])
+		return;
+	g->declared[id] = 1;
+	printf("struct %s;\n\n", name);
 }
 
 /* Members first, then the struct around them. */
@@ -231,11 +237,12 @@ int main(int argc, char **argv)
 		err = 1;
 		goto close_list;
 	}
+	g.declared = calloc(btf__type_cnt(g.btf), 1);
 	g.dump = btf_dump__new(g.btf, print, NULL, NULL);
-	if (!g.dump) {
-		perror("btf_dump__new");
+	if (!g.declared || !g.dump) {
+		perror("gen_vmlinux");
 		err = 1;
-		goto free_btf;
+		goto free_dump;
 	}
 	err = dump_list(&g, list);
 	if (fflush(stdout) || ferror(stdout)) {
@@ -243,8 +250,9 @@ int main(int argc, char **argv)
 		err = 1;
 	}
 
+free_dump:
 	btf_dump__free(g.dump);
-free_btf:
+	free(g.declared);
 	btf__free(g.btf);
 close_list:
 	fclose(list);
