@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Devices that cannot copy by themselves: the same call works, by reading and writing.
+# vm: --nvme 64M --timeout 180
+# with: build/tests/vm/copy_verify build/tests/vm/copy_once
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+
+disk=/dev/nvme0n1
+seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+
+# emulated NAME DEV [OPTION]...: DEV, NAME below /sys/block, states no limits and copies.
+emulated() {
+	local name=$1 dev=$2 attribute
+	shift 2
+	for attribute in copy_max_bytes copy_max_hw_bytes copy_max_range_hw_bytes copy_max_ranges; do
+		check_equal "$name: $attribute is 0" "$(queue "$name" $attribute)" 0
+	done
+	check_equal "$name: offload only is refused" \
+		"$(copy_result --mode offload "$dev" "$dev" 0 64KiB 64KiB)" \
+		"error=EOPNOTSUPP copied=0 offloaded=0 emulated=0 error_range=0"
+	program copy_verify --src "$dev" --expect emulate --seed $((seed += 1)) \
+		--iterations "$(scaled 40)" --max-bytes 2MiB "$@"
+}
+
+null_blk() {
+	local dev
+	dev=$(null_disk plain size=64 blocksize=512)
+	emulated "${dev#/dev/}" "$dev" --copiers 2 --writers 1
+	null_disk_gone plain
+	dev=$(null_disk blocks size=64 blocksize=4096)
+	emulated "${dev#/dev/}" "$dev"
+	null_disk_gone blocks
+	dev=$(null_disk bio size=64 blocksize=512 queue_mode=0)
+	emulated "${dev#/dev/}" "$dev"
+	null_disk_gone bio
+}
+
+loop() {
+	local dev
+	modprobe loop
+	truncate -s 64M /tmp/image
+	dev=$(losetup --find --show /tmp/image)
+	emulated "${dev#/dev/}" "$dev"
+	losetup -d "$dev"
+	rm /tmp/image
+}
+
+device_mapper() {
+	local half
+	modprobe dm_mod
+	half=$(($(sectors $disk) / 2))
+	dm_disk linear "0 $(sectors $disk) linear $disk 0"
+	emulated "$(dm_name linear)" /dev/mapper/linear
+	dmsetup remove --noudevsync linear
+	# Two segments, exchanged: ranges cross from one to the other.
+	dm_disk swapped "0 $half linear $disk $half
+$half $half linear $disk 0"
+	emulated "$(dm_name swapped)" /dev/mapper/swapped
+	dmsetup remove --noudevsync swapped
+	dm_disk crypt "0 $(sectors $disk) crypt aes-xts-plain64 $(printf '%064d' 7) 0 $disk 0"
+	emulated "$(dm_name crypt)" /dev/mapper/crypt
+	dmsetup remove --noudevsync crypt
+}
+
+# From a disk that can copy to one that cannot, and back.
+mixed_pair() {
+	local dev
+	dev=$(null_disk pair size=64 blocksize=4096)
+	program copy_verify --src $disk --dst "$dev" --expect emulate --seed $((seed += 1)) \
+		--iterations "$(scaled 40)"
+	program copy_verify --src "$dev" --dst $disk --expect emulate --seed $((seed += 1)) \
+		--iterations "$(scaled 40)"
+	null_disk_gone pair
+}
+
+null_blk
+loop
+device_mapper
+mixed_pair
+finish

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Judges that know nothing of copies: fio writes and verifies, bpftrace counts, nvme-cli
+# copies the same blocks; and copies while the queue is frozen and its limits change.
+# vm: --nvme 96M --nvme 48M --mem 2048 --timeout 180
+# vm: --nvme 96M,logical_block_size=4096,physical_block_size=4096,mssrl=1024,mcl=4096 --nvme 48M --mem 2048 --timeout 180
+# with: bpftrace build/tests/vm/copy_verify build/tests/vm/copy_once
+# Functions are called by name, through check and while_copying:
+# shellcheck disable=SC2317
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+
+disk=/dev/nvme0n1 other=/dev/nvme1n1
+block=$(blockdev --getss $disk)
+
+# fio_job DEV OPTION...: 32 MiB of blocks that carry their own offset and checksum.
+fio_job() {
+	local dev=$1
+	shift
+	fio --name=judge --filename="$dev" --rw=randwrite --bs=4k-64k --bsrange=4k-64k \
+		--blockalign=4k --size=32M --direct=1 --ioengine=psync --norandommap=0 \
+		--randseed=7 --verify=crc32c --verify_fatal=1 "$@"
+}
+
+# fio compares the offset, so the copy goes to the same offset of another partition.
+fio_verifies() {
+	partition $disk 40MiB 40MiB
+	check "fio writes" fio_job ${disk}p1 --do_verify=0
+	check "the copy, offloaded" copy_once --mode offload ${disk}p1 ${disk}p2 0 0 32MiB
+	check "fio verifies the offloaded copy" fio_job ${disk}p2 --verify_only
+	check "the copy, to another disk" copy_once ${disk}p1 $other 0 0 32MiB
+	check "fio verifies the emulated copy" fio_job $other --verify_only
+	# Would it notice?
+	fill ${disk}p2 $((17 << 20)) 4096
+	check_status "fio notices 4 KiB that are wrong" 1 \
+		not_zero fio_job ${disk}p2 --verify_only
+}
+
+# Any failure is 1: fio has more than one.
+not_zero() { "$@" >/dev/null 2>&1 || return 1; }
+
+bpftrace_counts() {
+	local script='tracepoint:blk_copy:blk_copy_end { @copies = count(); @bytes = sum(args->bytes); }'
+	script+=' BEGIN { printf("ready\n"); }'
+	bpftrace -e "$script" >/tmp/bpftrace 2>&1 &
+	local pid=$!
+	wait_for 60 grep -q ready /tmp/bpftrace
+	copy_once --count 23 $disk $disk 0 48MiB $((3 * block)) >/dev/null
+	kill -INT $pid
+	wait $pid || :
+	check_equal "bpftrace counts the 23 copies" \
+		"$(sed -n 's/^@copies: //p' /tmp/bpftrace)" 23
+	check_equal "bpftrace adds up their bytes" \
+		"$(sed -n 's/^@bytes: //p' /tmp/bpftrace)" $((23 * 3 * block))
+}
+
+# Blocks 100-107 to 200 and to 300, by nvme-cli's own command and by ours.
+nvme_cli_agrees() {
+	fill $disk 0 1048576
+	check "nvme copy" nvme copy $disk --sdlba=200 --slbs=100 --blocks=7 --format=0
+	check "the same with BLKCOPY" copy_once --mode offload $disk $disk \
+		$((100 * block)) $((300 * block)) $((8 * block))
+	check "nvme copy and BLKCOPY made the same" \
+		copies_are_equal $disk $((200 * block)) $((300 * block)) $((8 * block))
+	check "and it is the source" \
+		copies_are_equal $disk $((100 * block)) $((300 * block)) $((8 * block))
+}
+
+# while_copying NAME COMMAND...: COMMAND again and again while random copies run.
+while_copying() {
+	local name=$1 pid n=0
+	shift
+	copy_verify --src $disk --iterations "$(scaled 60)" --max-bytes 4MiB --copiers 2 \
+		--seed $((RANDOM + 1)) >/tmp/copying 2>&1 &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		"$@" $n
+		n=$((n + 1))
+		sleep 0.01
+	done
+	printf '# %s: %s times\n' "$name" $n
+	check "$name while copies run" wait $pid
+	grep '^#' /tmp/copying
+}
+
+switch_scheduler() {
+	local all=(none mq-deadline kyber)
+	set_queue "$disk" scheduler "${all[$1 % 3]}"
+}
+
+change_limit() {
+	local all=(0 "$block" $((7 * block)) $((1 << 30)))
+	set_queue "$disk" copy_max_bytes "${all[$1 % 4]}"
+}
+
+change_depth() {
+	set_queue "$disk" scheduler mq-deadline
+	set_queue "$disk" nr_requests $((4 + $1 % 5 * 16))
+}
+
+rescan() {
+	echo 1 >/sys/class/nvme/nvme0/rescan_controller
+}
+
+reset() {
+	echo 1 >/sys/class/nvme/nvme0/reset_controller
+	sleep 0.2
+}
+
+fio_verifies
+bpftrace_counts
+nvme_cli_agrees
+wipefs -qa $disk && blockdev --rereadpt $disk
+while_copying "switching the scheduler" switch_scheduler
+while_copying "changing copy_max_bytes" change_limit
+set_queue "$disk" copy_max_bytes $((1 << 30))
+while_copying "changing the depth of the queue" change_depth
+while_copying "rescanning the controller" rescan
+while_copying "resetting the controller" reset
+finish

@@ -1,0 +1,328 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Mistakes that earlier copy offload series made, one test each, numbered as in
+# docs/traps.md, which also says where the others are tested.
+# vm: --nvme 96M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --timeout 240
+# with: build/tests/vm/copy_verify build/tests/vm/copy_once build/tests/vm/copy_kill
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+
+disk=/dev/nvme0n1 large_blocks=/dev/nvme1n1
+seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+refused='error=EINVAL copied=0 offloaded=0 emulated=0 error_range=0'
+
+# result NAME WANT COPY_ONCE_ARGUMENT...
+result() {
+	local name=$1 want=$2
+	shift 2
+	check_equal "$name" "$(copy_result "$@")" "$want"
+}
+
+# offloaded NAME FROM TO LENGTH: within $disk, all by the device, and the bytes are equal.
+offloaded() {
+	local name=$1 length=$4
+	fill $disk "$2" "$length"
+	result "$name" "error=0 copied=$length offloaded=$length emulated=0 error_range=1" \
+		--mode offload $disk $disk "$2" "$3" "$length"
+	check "$name: bytes are equal" copies_are_equal $disk "$2" "$3" "$length"
+}
+
+# A request ends by advancing its bio by its whole length, but there are no vectors.
+advance() {
+	local scheduler
+	for scheduler in none mq-deadline kyber; do
+		set_queue $disk scheduler $scheduler
+		offloaded "trap 1: 16 MiB without vectors, scheduler $scheduler" 0 $((32 << 20)) \
+			$((16 << 20))
+	done
+	set_queue $disk scheduler none
+}
+
+# Both phases are remapped by the partition, each with its own start.
+remap() {
+	local start1 start2 before
+	partition $disk 32MiB -
+	start1=$(($(<"/sys/class/block/${disk##*/}p1/start") * 512))
+	start2=$(($(<"/sys/class/block/${disk##*/}p2/start") * 512))
+	fill $disk $((start1 + 1048576)) 262144
+	before=$(digest $disk $((start2 + (3 << 20))) 1048576)
+	check "trap 6: from one partition to another" copy_once --mode offload \
+		${disk}p1 ${disk}p2 1MiB 2MiB 256KiB
+	check "trap 6: the data is where the disk has the partition" copies_are_equal $disk \
+		$((start1 + 1048576)) $((start2 + (2 << 20))) 262144
+	check_equal "trap 6: nothing behind it" \
+		"$(digest $disk $((start2 + (3 << 20))) 1048576)" "$before"
+	sfdisk -q --delete $disk
+}
+
+# The limit changes while a copy in tiny commands runs: what is left is emulated.
+limits() {
+	local pid line offloaded emulated
+	fill $disk 0 $((40 << 20))
+	set_queue $disk copy_max_bytes 512
+	copy_once $disk $disk 0 48MiB 40MiB >/tmp/line &
+	pid=$!
+	sleep 0.3
+	set_queue $disk copy_max_bytes 0
+	wait $pid || :
+	line=$(</tmp/line)
+	offloaded=$(copied_by offloaded "$line")
+	emulated=$(copied_by emulated "$line")
+	echo "# $line"
+	check_equal "trap 9: turned off in the middle: everything is copied" \
+		"$(copied_by error "$line") $((offloaded + emulated))" "0 $((40 << 20))"
+	check "trap 9: some was offloaded before" test "$offloaded" -gt 0
+	check "trap 9: the rest was emulated" test "$emulated" -gt 0
+	check "trap 9: bytes are equal" copies_are_equal $disk 0 $((48 << 20)) $((40 << 20))
+	set_queue $disk copy_max_bytes $((1 << 40))
+}
+
+# submit_bio() only warns about a write to a read-only device.
+read_only() {
+	local before
+	before=$(digest $disk 1048576 65536)
+	dmesg -C
+	blockdev --setro $disk
+	result "trap 11: read-only destination" \
+		"error=EPERM copied=0 offloaded=0 emulated=0 error_range=0" \
+		--mode emulate $large_blocks $disk 0 1MiB 64KiB
+	blockdev --setrw $disk
+	check_equal "trap 11: the destination is as it was" "$(digest $disk 1048576 65536)" "$before"
+	check_equal "trap 11: the kernel did not have to complain" \
+		"$(dmesg | grep -c 'read-only' || :)" 0
+}
+
+# As long as somebody has the device open, what dd writes stays dirty in memory.
+page_cache() {
+	local want
+	exec 9<>$disk
+	fill $disk 0 65536
+	head -c 65536 /dev/urandom >/tmp/new
+	want=$(sha256sum </tmp/new | cut -d' ' -f1)
+	dd if=$disk of=/dev/null bs=64K count=1 skip=16 status=none
+	dd if=/tmp/new of=$disk bs=64K count=1 conv=notrunc status=none
+	check "trap 12: copy of what is only in memory yet" copy_once $disk $disk 0 1MiB 64KiB
+	check_equal "trap 12: it is at the destination" "$(digest $disk 1048576 65536)" "$want"
+	check_equal "trap 12: a reader of the destination does not get old pages" \
+		"$(dd if=$disk bs=64K count=1 skip=16 status=none | sha256sum | cut -d' ' -f1)" "$want"
+	exec 9>&-
+}
+
+# Sectors are not blocks.
+alignment() {
+	result "trap 13: length of a sector, blocks of 4096" "$refused" \
+		$large_blocks $large_blocks 0 1MiB 512
+	result "trap 13: source a sector off, blocks of 4096" "$refused" \
+		$large_blocks $large_blocks 512 1MiB 4096
+	result "trap 13: destination has larger blocks" "$refused" $disk $large_blocks 512 0 4096
+	result "trap 13: source has larger blocks" "$refused" $large_blocks $disk 0 512 4096
+}
+
+overlap() {
+	result "trap 14: as a memmove would" "$refused" $disk $disk 0 4096 8192
+	result "trap 14: across ranges" "$refused" $disk $disk 0 1MiB 64KiB 1MiB 2MiB 64KiB
+	result "trap 14: one destination twice" "$refused" $disk $disk 0 1MiB 64KiB 128KiB 1MiB 64KiB
+}
+
+# A token would go around the write pointer.
+zoned() {
+	local dev name
+	dev=$(null_disk zones size=64 blocksize=512 zoned=1 zone_size=8 zone_nr_conv=4)
+	name=${dev#/dev/}
+	check_equal "trap 17: a zoned disk does not copy" "$(queue "$name" copy_max_hw_bytes)" 0
+	fill "$dev" 0 $((4 << 20))
+	check "trap 17: conventional to sequential zone" copy_once "$dev" "$dev" 0 32MiB 4MiB
+	check "trap 17: bytes are equal" copies_are_equal "$dev" 0 $((32 << 20)) $((4 << 20))
+	check "trap 17: on at the write pointer" copy_once "$dev" "$dev" 1MiB 36MiB 1MiB
+	check "trap 17: bytes are equal there" \
+		copies_are_equal "$dev" $((1 << 20)) $((36 << 20)) $((1 << 20))
+	check_status "trap 17: not at the write pointer" 1 copy_once "$dev" "$dev" 0 40960KiB 64KiB \
+		0 41MiB 64KiB
+	null_disk_gone zones
+}
+
+# NLB and MSRC count from 0, MSSRL and MCL from 1.
+boundaries() {
+	local range block length want=(1 1 2) i=0 got
+	block=$(blockdev --getss $disk)
+	range=$(queue $disk copy_max_range_hw_bytes)
+	for length in $((range - block)) "$range" $((range + block)); do
+		events_on blk_copy/blk_copy_dispatch
+		offloaded "trap 18: $((length / block)) blocks" 0 $((8 << 20)) "$length"
+		events_off /tmp/events
+		got=$(wc -l </tmp/events)
+		# The second range of the last one fits the command only if MCL is larger.
+		[ "$(queue $disk copy_max_bytes)" -le "$range" ] || want[2]=1
+		check_equal "trap 18: commands for $((length / block)) blocks" "$got" "${want[i]}"
+		i=$((i + 1))
+	done
+}
+
+# Copies to neighbouring places are not one copy.
+merging() {
+	local ranges=() i
+	set_queue $disk scheduler mq-deadline
+	set_queue $disk nomerges 0
+	fill $disk 0 $((8 << 20))
+	# Backwards, so that only the destinations are neighbours.
+	for ((i = 0; i < 64; i++)); do
+		ranges+=($(((63 - i) << 16)) $(((16 << 20) + (i << 16))) 64KiB)
+	done
+	events_on block/block_bio_backmerge block/block_bio_frontmerge block/block_rq_merge
+	result "trap 20: 64 neighbours in one call" \
+		"error=0 copied=4194304 offloaded=4194304 emulated=0 error_range=64" \
+		--mode offload $disk $disk "${ranges[@]}"
+	events_off /tmp/events
+	check_equal "trap 20: none was merged" "$(grep -c 'C[RW]' /tmp/events || :)" 0
+	check "trap 20: first of them" copies_are_equal $disk $((63 << 16)) $((16 << 20)) 65536
+	check "trap 20: last of them" copies_are_equal $disk 0 $(((16 << 20) + (63 << 16))) 65536
+	set_queue $disk scheduler none
+}
+
+# One tag for everything, and the queue is frozen again and again.
+one_tag() {
+	local pid n=0 schedulers=(mq-deadline none)
+	seed=$((seed + 1))
+	modprobe -r nvme
+	modprobe nvme io_queue_depth=2
+	wait_for 10 test -b $disk
+	wait_for 10 test -b $large_blocks
+	copy_verify --src $disk --mode mixed --iterations "$(scaled 30)" --max-bytes 1MiB --copiers 3 \
+		--writers 1 --seed $seed >/tmp/copying 2>&1 &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		set_queue $disk scheduler "${schedulers[n % 2]}"
+		set_queue $disk copy_max_bytes $((1 << 40))
+		n=$((n + 1))
+		sleep 0.02
+	done
+	check "trap 21: queue of depth 1, frozen $n times" wait $pid
+	grep '^#' /tmp/copying
+	modprobe -r nvme
+	modprobe nvme
+	wait_for 10 test -b $disk
+	wait_for 10 test -b $large_blocks
+	set_queue $disk scheduler none
+}
+
+# sectors_written: of the disk, by its statistics.
+disk_stat() { awk -v f="$1" '{print $f}' /sys/block/nvme0n1/stat; }
+
+# Counted once: the first phase moves nothing.
+accounting() {
+	local read written group=/sys/fs/cgroup/copies line before
+	read=$(disk_stat 3) written=$(disk_stat 7)
+	offloaded_quietly 8MiB
+	check_equal "trap 23: sectors written, by disk statistics" $(($(disk_stat 7) - written)) 16384
+	check_equal "trap 23: sectors read, by disk statistics" $(($(disk_stat 3) - read)) 0
+
+	echo +io >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir $group
+	(echo $BASHPID >$group/cgroup.procs && offloaded_quietly 8MiB)
+	line=$(grep "^$(<"/sys/block/${disk##*/}/dev") " $group/io.stat || :)
+	check_equal "trap 23: io.stat of the cgroup" \
+		"$(grep -oE '[rw]bytes=[0-9]+' <<<"$line" | tr '\n' ' ')" "rbytes=8388608 wbytes=8388608 "
+
+	echo "$(<"/sys/block/${disk##*/}/dev") wbps=4194304" >$group/io.max
+	before=$(date +%s%N)
+	(echo $BASHPID >$group/cgroup.procs && offloaded_quietly 8MiB)
+	check "trap 23: 8 MiB at 4 MiB/s take 1 to 5 seconds" \
+		between 1000 5000 $((($(date +%s%N) - before) / 1000000))
+	wait_for 5 rmdir $group
+}
+
+offloaded_quietly() { copy_once --mode offload $disk $disk 0 16MiB "$1" >/dev/null; }
+
+names() {
+	events_on block/block_bio_queue block/block_rq_issue block/block_rq_complete
+	offloaded_quietly 64KiB
+	events_off /tmp/events
+	check "trap 24: the first phase is CR" grep -q 'block_bio_queue: [0-9,]* CR' /tmp/events
+	check "trap 24: the second phase is CW" grep -q 'block_bio_queue: [0-9,]* CW' /tmp/events
+	check "trap 24: the command is CW" grep -q 'block_rq_issue: [0-9,]* CW' /tmp/events
+	check "trap 24: its end is CW" grep -q 'block_rq_complete: [0-9,]* CW' /tmp/events
+	check_equal "trap 24: nothing has no name" "$(grep -cE ': [0-9,]+ N' /tmp/events || :)" 0
+	check_equal "trap 24: the first phase is no request" \
+		"$(grep -cE 'block_rq_[a-z]*: [0-9,]+ CR' /tmp/events || :)" 0
+}
+
+# 8 ranges of 1 MiB to 12 MiB and on, where the device ends to be good at 16.5 MiB.
+partial() {
+	local line copied i ranges=() bad=33792
+	modprobe dm_mod
+	fill $large_blocks 0 $((8 << 20))
+	dm_disk bad "0 $bad linear $disk 0
+$bad 8 error
+$((bad + 8)) 16384 linear $disk $((bad + 8))"
+	for i in 7 6 5 4 3 2 1 0; do
+		ranges+=("$i"MiB $((19 - i))MiB 1MiB)
+	done
+	line=$(copy_result $large_blocks /dev/mapper/bad "${ranges[@]}")
+	echo "# $line"
+	copied=$(copied_by copied "$line")
+	check_equal "trap 25: destination fails" "$(copied_by error "$line")" EIO
+	check "trap 25: what is reported lies before the bad place" between 4194304 4718592 "$copied"
+	check_equal "trap 25: it names the range that failed" \
+		"$(copied_by error_range "$line")" $((copied >> 20))
+	for i in 0 1 2 3; do
+		check_equal "trap 25: range $i is copied" \
+			"$(digest /dev/mapper/bad $(((12 + i) << 20)) 1048576)" \
+			"$(digest $large_blocks $(((7 - i) << 20)) 1048576)"
+	done
+	line=$(copy_result /dev/mapper/bad $large_blocks 16MiB 32MiB 1MiB)
+	echo "# $line"
+	check_equal "trap 25: source fails" "$(copied_by error "$line")" EIO
+	check "trap 25: what is reported lies before the bad place" \
+		between 0 524288 "$(copied_by copied "$line")"
+	dmsetup remove --noudevsync bad
+}
+
+signals() {
+	local mode
+	for mode in offload emulate; do
+		set_queue $disk copy_max_bytes $((1 << 16))
+		program copy_kill --src $disk --mode $mode --bytes 40MiB --rounds "$(scaled 8)" \
+			--bound-ms $((2000 * T_SCALE)) --seed $((seed += 1))
+	done
+	set_queue $disk copy_max_bytes $((1 << 40))
+}
+
+# A policy that always says offload, on a disk that cannot; one that never does, on one that can.
+policies() {
+	local dev policy=/usr/lib/bpfcopy/policy_always.bpf.o
+	if [ ! -e $policy ] || ! type bpfcopy >/dev/null 2>&1; then
+		skip "trap 34: what a policy says is clamped" "bpfcopy or policy_always is not built"
+		return
+	fi
+	dev=$(null_disk policy size=64 blocksize=512)
+	check "trap 34: load always on a disk that cannot copy" bpfcopy load always --dev "$dev"
+	program copy_verify --src "$dev" --expect emulate --iterations 10 --seed $((seed += 1))
+	check "trap 34: unload" bpfcopy unload --dev "$dev"
+	null_disk_gone policy
+	check "trap 34: load never on a disk that can" bpfcopy load never --dev $disk
+	program copy_verify --src $disk --expect emulate --iterations 10 --seed $((seed += 1))
+	check "trap 34: offload only does not ask a policy" \
+		copy_once --mode offload $disk $disk 0 1MiB 64KiB
+	check "trap 34: unload again" bpfcopy unload --dev $disk
+	program copy_verify --src $disk --expect offload --iterations 10 --seed $((seed += 1))
+}
+
+echo "# seed $seed"
+advance
+remap
+limits
+read_only
+page_cache
+alignment
+overlap
+zoned
+boundaries
+merging
+one_tag
+accounting
+names
+partial
+signals
+policies
+finish
