@@ -41,8 +41,8 @@ static void probe_limits(struct kernel_check *check, const struct device *disks,
 }
 
 /*
- * Without an argument struct, a kernel that knows the ioctl says EFAULT. One
- * that does not passes it to the driver, which may say anything else.
+ * Without an argument struct, a kernel that knows the ioctl says EFAULT, or
+ * EBADF as we cannot write. One that does not passes it to the driver, which may say anything else.
  */
 static enum kernel_answer try_ioctl(const struct device *disk)
 {
@@ -54,8 +54,9 @@ static enum kernel_answer try_ioctl(const struct device *disk)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return KERNEL_UNKNOWN;
-	answer = ioctl(fd, BLKCOPY, NULL) && errno == EFAULT ? KERNEL_PRESENT :
-							       KERNEL_MISSING;
+	answer = KERNEL_MISSING;
+	if (ioctl(fd, BLKCOPY, NULL) && (errno == EFAULT || errno == EBADF))
+		answer = KERNEL_PRESENT;
 	close(fd);
 	return answer;
 }
