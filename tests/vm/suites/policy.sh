@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Policies: load, replace, unload, and everything that can be wrong about them.
-# vm: --nvme 256M --timeout 180
+# vm: --nvme 256M --timeout 300
 # debug: yes
 # Names of disks and pins have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
@@ -187,7 +187,7 @@ taken() {
 	t_case "taken"
 	load never --dev $disk
 	mv "$pins/$number/link" /sys/fs/bpf/foreign
-	check_equal "the policy of another program is shown" "$(member $disk pin)" ""
+	check_equal "the policy of another program is shown" "$(attached) $(member $disk pin)" "$disk=never null"
 	check_message "it is not replaced" 1 'link [0-9]+.*bpfcopy did not attach' \
 		bpfcopy load threshold --dev $disk
 	check_message "nor unloaded" 1 'link [0-9]+.*bpfcopy did not attach' bpfcopy unload --dev $disk
@@ -267,7 +267,7 @@ churn() {
 	rm -f /tmp/stop /tmp/copied.*
 	copier 1 & pids+=($!)
 	copier 2 & pids+=($!)
-	for i in {1..15}; do
+	for i in {1..10}; do
 		load threshold --dev $disk min_bytes="${i}MiB"
 		load never --dev $disk
 		load $lib/test_rubbish.bpf.o --dev $disk verdict=1 chunk=$((i << 16))
