@@ -175,7 +175,7 @@ static const struct row_desc bye_desc = { "bye", NULL, bye_cols, false };
 /* One run of the verb. */
 struct run {
 	const struct options *opts;
-	struct rows *rows;
+	struct rows *rows; /* NULL until everything is attached */
 	struct rows_part *hello;
 	struct rows_part *copies;
 	struct rows_part *tokens;
@@ -199,6 +199,17 @@ static bool for_people(const struct run *run)
 	return run->opts->output == ROWS_TABLE;
 }
 
+static void open_rows(struct run *run)
+{
+	run->rows = rows_open(stdout, run->opts->output, "trace", true);
+	run->hello = rows_part(run->rows, &hello_desc);
+	run->copies = rows_part(run->rows, &copy_desc);
+	run->tokens = rows_part(run->rows, &token_desc);
+	run->losses = rows_part(run->rows, &lost_desc);
+	run->paths = rows_part(run->rows, &path_desc);
+	run->bye = rows_part(run->rows, &bye_desc);
+}
+
 /*
  * Events
  */
@@ -210,6 +221,7 @@ static int on_ready(void *ctx)
 				 .tokens = run->opts->tokens };
 	struct utsname uts;
 
+	open_rows(run);
 	if (for_people(run)) {
 		fputs("Tracing copies; Ctrl-C ends.\n", stderr);
 		return 0;
@@ -311,10 +323,8 @@ static void say_bye(const struct run *run, const struct trace_totals *t)
 		events ? 100.0 * (double)t->lost / (double)events : 0.0);
 }
 
-static int finish(struct run *run, const struct trace_totals *totals)
+static void add_totals(struct run *run, const struct trace_totals *totals)
 {
-	int err;
-
 	if (for_people(run) && totals->copies)
 		fputc('\n', stdout);
 	add_paths(run, totals);
@@ -322,6 +332,16 @@ static int finish(struct run *run, const struct trace_totals *totals)
 		say_bye(run, totals);
 	else
 		rows_add(run->bye, totals);
+}
+
+static int finish(struct run *run, const struct trace_totals *totals)
+{
+	int err;
+
+	/* Without a beginning there is no end. */
+	if (!run->rows)
+		return EXIT_OK;
+	add_totals(run, totals);
 	err = rows_close(run->rows);
 	if (err)
 		return exit_output(err, EXIT_FAILED);
@@ -329,17 +349,6 @@ static int finish(struct run *run, const struct trace_totals *totals)
 		return exit_message(EXIT_LOST, "%" PRIu64 " events were lost",
 				    totals->lost);
 	return EXIT_OK;
-}
-
-static void open_rows(struct run *run)
-{
-	run->rows = rows_open(stdout, run->opts->output, "trace", true);
-	run->hello = rows_part(run->rows, &hello_desc);
-	run->copies = rows_part(run->rows, &copy_desc);
-	run->tokens = rows_part(run->rows, &token_desc);
-	run->losses = rows_part(run->rows, &lost_desc);
-	run->paths = rows_part(run->rows, &path_desc);
-	run->bye = rows_part(run->rows, &bye_desc);
 }
 
 static int run_trace(struct run *run, const struct trace_opts *trace)
@@ -351,7 +360,8 @@ static int run_trace(struct run *run, const struct trace_opts *trace)
 
 	err = trace_run(trace, &cbs, stop_on_signals(), &totals, &error);
 	status = finish(run, &totals);
-	if (!err)
+	/* Output that failed ends a trace, and is reported already. */
+	if (!err || status == EXIT_FAILED)
 		return status;
 	if (*error.text)
 		return exit_message(exit_status_of(IN_TRACE, err), "trace: %s",
@@ -395,7 +405,6 @@ static int trace(const struct options *opts)
 	if (status != EXIT_OK)
 		return status;
 	run.clock_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	open_rows(&run);
 	return run_trace(&run, &trace);
 }
 

@@ -57,6 +57,7 @@ static const struct meaning meanings[] = {
 
 	{ IN_TRACE, EOPNOTSUPP, EXIT_KERNEL,
 	  "this kernel has no copy tracepoints" },
+	{ IN_TRACE, EACCES, EXIT_FAILED, "the verifier refused the tracer" },
 	{ IN_TRACE, EPIPE, EXIT_FAILED, "nobody reads the output any more" },
 
 	{ IN_FILE, ENOENT, EXIT_FAILED, "no such file" },

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # On a kernel without copy offload every verb says what is missing and exits with 6.
+# Functions are called by check.
+# shellcheck disable=SC2317,SC2086
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Data on stdout, all else on stderr; what becomes of output that cannot be written.
+# Functions are called by check.
+# shellcheck disable=SC2317,SC2086
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Without the right to do something, exit with 5 and say so.
+# Functions are called by check.
+# shellcheck disable=SC2317,SC2086
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

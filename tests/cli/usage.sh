@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What is typed wrongly is refused with status 2 and a hint; --help helps.
+# Functions are called by check.
+# shellcheck disable=SC2317,SC2086
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# bpfcopy trace: every copy is one row, filters, formats, clean ends, counted losses.
+# vm: --nvme 256M --timeout 180
+# Names of disks have no blanks, and many functions are called by check.
+# shellcheck disable=SC2086,SC2317
+set -euo pipefail
+# shellcheck source=tests/vm/lib.sh
+. /tests/vm/lib.sh
+
+disk=nvme0n1
+out=/tmp/trace.out
+err=/tmp/trace.err
+pid=''
+
+if [ ! -e /sys/block/$disk/queue/copy_max_bytes ]; then
+	skip 'bpfcopy trace' 'this kernel has no copy offload'
+	finish
+fi
+
+head -c 16M /dev/urandom | dd of=/dev/$disk bs=1M conv=fsync status=none
+
+# start ARGUMENT...: trace in the background, ready.
+start() {
+	: >$err
+	bpfcopy trace "$@" >$out 2>$err &
+	pid=$!
+	wait_for 20 started "$@"
+}
+started() {
+	case " $* " in
+	*' ndjson '*) grep -q '"type":"hello"' $out ;;
+	# The two others only tell people.
+	*' json '*) sleep 3 ;;
+	*) grep -q '^Tracing' $err ;;
+	esac
+}
+
+# stop [SIGNAL]: end it; its exit status is in $status.
+stop() {
+	kill -${1:-TERM} $pid
+	ended
+}
+ended() {
+	status=0
+	wait $pid || status=$?
+}
+
+copy() { bpfcopy copy "$@" >/dev/null; }
+
+# rows TYPE FILTER: rows of a type in NDJSON, through jq
+rows() { jq -r "select(.type == \"$1\") | $2" $out; }
+count() { rows "$1" .type | wc -l; }
+
+every_copy_is_a_row() {
+	local i
+	start -o ndjson
+	for i in 1 2 3; do copy $disk $disk@64MiB ${i}MiB; done
+	copy --mode=emulate $disk@1MiB $disk@96MiB 4KiB
+	copy --step=1MiB $disk $disk@64MiB 4MiB
+	stop
+	check_equal 'SIGTERM is a clean end' $status 0
+	check_equal 'the first line is a hello' "$(head -n 1 $out | jq -r .type)" hello
+	check_equal 'the last line is a bye' "$(tail -n 1 $out | jq -r .type)" bye
+	check_equal 'every line names its schema' \
+		"$(jq -r .schema $out | sort -u)" bpfcopy.trace/1
+	check_equal 'a row per copy' "$(count copy)" 8
+	check_equal 'lengths' "$(rows copy .bytes | tr '\n' ' ')" \
+		'1048576 2097152 3145728 4096 1048576 1048576 1048576 1048576 '
+	check_equal 'paths' "$(rows copy .path | uniq -c | tr -s ' \n' ' ')" \
+		' 3 offload 1 emulate 4 offload '
+	check_equal 'reasons' "$(rows copy .reason | sort | uniq -c | tr -s ' \n' ' ')" \
+		' 7 builtin 1 caller '
+	check_equal 'sectors' "$(rows copy 'select(.path == "emulate") |
+		"\(.src_sector) \(.dst_sector)"')" '2048 196608'
+	check_equal 'who asked' "$(rows copy '"\(.origin) \(.comm) \(.device) \(.src_device)"' | sort -u)" \
+		"ioctl bpfcopy $disk $disk"
+	check_equal 'a latency each' "$(rows copy 'select(.latency_ns > 0) | 1' | wc -l)" 8
+	check_equal 'no error' "$(rows copy .error | sort -u)" null
+	check 'times are those of the clock' recent
+	check_equal 'totals' "$(rows bye '"\(.copies) \(.bytes) \(.offloaded_bytes) \(.emulated_bytes) \(.errors) \(.lost)"')" \
+		'8 10489856 10485760 4096 0 0'
+	check_equal 'tokens are freed' "$(rows bye '.tokens_created - .tokens_freed')" 0
+	check_equal 'latencies per path' "$(rows path 'select(.p50_ns > 0 and .p99_ns >= .p50_ns) |
+		"\(.path) \(.copies)"' | sort | tr '\n' ' ')" 'emulate 1 offload 7 '
+}
+recent() {
+	local now ts
+	now=$(date +%s)
+	ts=$(rows copy '.ts_ns / 1e9 | floor' | head -n 1)
+	[ $((now - ts)) -ge 0 ] && [ $((now - ts)) -lt 60 ]
+}
+
+for_people() {
+	start
+	copy $disk $disk@64MiB 1MiB
+	copy --mode=emulate $disk $disk@64MiB 1MiB
+	stop INT
+	check_equal 'SIGINT is a clean end too' $status 0
+	check 'a heading' grep -qE '^TIME +DEVICE +SRC +DST +LEN +PATH +WHY +LAT +ERR$' $out
+	check 'a row' grep -qE "^[0-9:]{8}\.[0-9]{3} $disk +0 +131072 +1MiB offload +builtin +[0-9.]+[mu]s -" $out
+	check '80 columns are enough' sh -c "! grep -E '.{81}' $out"
+	check 'totals on stderr' grep -qE '^2 copies, 0 failed; tokens: 1 created, 1 freed; lost 0 \(0\.00 %\)$' $err
+}
+
+one_document() {
+	start -o json
+	copy $disk $disk@64MiB 1MiB
+	stop
+	check_equal 'JSON is one document' \
+		"$(jq -r '"\(.schema) \(.copies | length) \(.hello.kernel) \(.bye.copies)"' $out)" \
+		"bpfcopy.trace/1 1 $(uname -r) 1"
+}
+
+tokens() {
+	start -o ndjson --tokens
+	copy $disk $disk@64MiB 1MiB
+	stop
+	check_equal 'every token has a beginning and an end' \
+		"$(rows token 'select(.step == "alloc" or .step == "free") | .token_id' | sort | uniq -c |
+			awk '$1 != 2' | wc -l)" 0
+	check_equal 'a token is filled, consumed, completed' \
+		"$(rows token .step | sort -u | tr '\n' ' ')" 'alloc complete consume fill free '
+	check_equal 'a freed token tells what was done' \
+		"$(rows token 'select(.step == "free") | .done_bytes' | awk '{ n += $1 } END { print n }')" 1048576
+	check_equal 'tokens know their copy' \
+		"$(rows token .copy_id | sort -u)" "$(rows copy .copy_id)"
+}
+
+# filtered NAME WANT ARGUMENT...: lengths that are seen of a 64 KiB and a 1 MiB copy
+filtered() {
+	local name=$1 want=$2
+	shift 2
+	start -o ndjson "$@"
+	copy --mode=emulate $disk $disk@64MiB 64KiB
+	copy $disk $disk@64MiB 1MiB
+	bpfcopy copy --mode=offload $disk ram0 4KiB >/dev/null 2>&1 || :
+	stop
+	check_equal "$name" "$(rows copy .bytes | tr '\n' ' ')" "$want"
+}
+
+filters() {
+	filtered 'minimum size' '1048576 ' --min-size=128KiB
+	filtered 'path offload' '1048576 ' --path=offload
+	filtered 'path emulate' '65536 ' --path=emulate
+	filtered 'this device' '65536 1048576 ' --dev=$disk
+	filtered 'no errors' '' --errors
+	filtered 'minimum latency' '' --min-latency=1h
+	filtered 'another process' '' --pid=1
+}
+
+ends() {
+	start -o ndjson --count=2
+	copy --step=64KiB $disk $disk@64MiB 1MiB
+	ended
+	check_equal 'count ends it' "$status $(count copy)" '0 2'
+	start -o ndjson --duration=1s
+	ended
+	check_equal 'duration ends it' "$status $(rows bye .copies)" '0 0'
+}
+
+# Stopped, it cannot read: the buffer fills up, and what does not fit is counted.
+losses() {
+	local seen lost
+	start -o ndjson --tokens --fail-on-loss
+	kill -STOP $pid
+	copy --step=4KiB $disk $disk@64MiB 16MiB
+	copy --step=4KiB $disk $disk@64MiB 16MiB
+	copy --step=4KiB $disk $disk@64MiB 16MiB
+	kill -CONT $pid
+	stop
+	lost=$(rows bye .lost)
+	seen=$(count copy)
+	if [ "$lost" = 0 ]; then
+		not_ok 'events are lost when nobody reads'
+		return
+	fi
+	ok 'events are lost when nobody reads'
+	check_equal 'the loss is the exit status' $status 7
+	check 'and on stderr' grep -q "$lost events were lost" $err
+	check_equal 'inline and total agree' "$(rows lost .lost | awk '{ n += $1 } END { print n }')" "$lost"
+	check_equal 'totals count every copy' "$(rows bye .copies)" $((3 * 4096))
+	check 'some were seen' test "$seen" -gt 0 -a "$seen" -lt $((3 * 4096))
+}
+
+no_permission() {
+	status=0
+	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
+		bpfcopy trace --count=1 >$out 2>$err || status=$?
+	check_equal 'no permission' $status 5
+	check 'no permission: it says so' grep -qi 'permission\|privilege' $err
+}
+
+reader_goes_away() {
+	local status=0
+	bpfcopy trace -o ndjson 2>$err | head -n 1 >$out &
+	pid=$!
+	wait_for 20 grep -q hello $out
+	copy $disk $disk@64MiB 64KiB
+	wait_for 10 sh -c "! pgrep -x bpfcopy >/dev/null" || status=1
+	check_equal 'it ends when nobody reads its output' $status 0
+	check_equal 'without a word' "$(cat $err)" ''
+	wait $pid || :
+}
+
+for case in every_copy_is_a_row for_people one_document tokens filters ends losses \
+	no_permission reader_goes_away; do
+	t_case $case
+	$case
+done
+finish
