@@ -27,8 +27,8 @@ static int fail(int err, const struct policy_error *error, const char *what)
 {
 	if (!*error->text)
 		return exit_error(IN_POLICY, err, "%s", what);
-	return exit_message(exit_status_of(IN_POLICY, err), "%s: %s", what,
-			    error->text);
+	/* The text names the device by itself. */
+	return exit_message(exit_status_of(IN_POLICY, err), "%s", error->text);
 }
 
 static int unload_one(const struct target *target, struct rows_part *part)

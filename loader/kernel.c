@@ -42,7 +42,8 @@ static void probe_limits(struct kernel_check *check, const struct device *disks,
 
 /*
  * Without an argument struct, a kernel that knows the ioctl says EFAULT, or
- * EBADF as we cannot write. One that does not passes it to the driver, which may say anything else.
+ * EBADF because the descriptor cannot write. One that does not passes it to
+ * the driver, which may say anything else.
  */
 static enum kernel_answer try_ioctl(const struct device *disk)
 {

@@ -27,20 +27,36 @@ static int match(const struct verb *verb, int argc, char **argv)
 	return argc > 1 && !strcmp(argv[1], second + 1) ? 2 : 0;
 }
 
+/* The second words that go with a first one, as "list or show". */
+static void second_words(const char *first, char *buf, size_t size)
+{
+	size_t len = strlen(first), used = 0;
+
+	*buf = '\0';
+	for (const struct verb *const *v = verbs; *v; v++) {
+		if (strncmp((*v)->name, first, len) || (*v)->name[len] != ' ')
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s",
+					 used ? " or " : "",
+					 (*v)->name + len + 1);
+		if (used >= size)
+			return;
+	}
+}
+
 /* "dev" without its second word is a different mistake from "foo". */
 static int no_such_verb(int argc, char **argv)
 {
-	size_t len = strlen(argv[0]);
+	char words[64];
 
-	for (const struct verb *const *v = verbs; *v; v++) {
-		if (strncmp((*v)->name, argv[0], len) || (*v)->name[len] != ' ')
-			continue;
-		if (argc > 1)
-			return options_usage(NULL, "no verb `%s %s'", argv[0],
-					     argv[1]);
-		return options_usage(NULL, "`%s' wants a second word", argv[0]);
-	}
-	return options_usage(NULL, "no verb `%s'", argv[0]);
+	second_words(argv[0], words, sizeof(words));
+	if (!*words)
+		return options_usage(NULL, "no verb `%s'", argv[0]);
+	if (argc == 1)
+		return options_usage(NULL, "`%s' wants a second word: %s",
+				     argv[0], words);
+	return options_usage(NULL, "no verb `%s %s': want %s %s", argv[0],
+			     argv[1], argv[0], words);
 }
 
 static int run(int argc, char **argv, struct options *opts)
