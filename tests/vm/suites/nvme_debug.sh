@@ -1,0 +1,514 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# vm: --nvme 64M --timeout 240
+# nvme-debug, with nvme-cli, dd, fio and blkdiscard as judges; they also judge QEMU's
+# controller (the --nvme above) where it should do the same. Names like C18 are the
+# conformance statements of the Copy command that a case is about.
+set -euo pipefail
+. /tests/vm/lib.sh
+
+params=/sys/module/nvme_debug/parameters
+tmp=$(mktemp -d)
+
+copy_bits='[(.oncs / 256 | floor) % 2, .ocfs]'
+
+# --- helpers ---
+
+# set_param NAME=VALUE...
+set_param() {
+	local p
+	for p in "$@"; do
+		echo "${p#*=}" >"$params/${p%%=*}"
+	done
+}
+
+# The block device of controller $1 (its address), as soon as there is one.
+disk_of() {
+	local a c d
+	for a in /sys/class/nvme/*/address; do
+		[ "$(cat "$a")" = "traddr=$1" ] || continue
+		c=${a%/address}
+		for d in "$c"/nvme*n*; do
+			[ -b "/dev/${d##*/}" ] && echo "/dev/${d##*/}" && return
+		done
+	done
+	return 1
+}
+
+ctrl_of() {
+	local a
+	for a in /sys/class/nvme/*/address; do
+		[ "$(cat "$a")" = "traddr=$1" ] && basename "${a%/address}" && return
+	done
+	return 1
+}
+
+# attach ADDRESS [OPTION...]: connect, wait for the disk, say which.
+attach() {
+	local addr=$1
+	shift
+	nvme connect -t debug -a "$addr" -n "nqn.test:$addr" "$@" >&2 || return
+	wait_for 20 disk_of "$addr" && disk_of "$addr"
+}
+
+detach() { nvme disconnect -n "nqn.test:$1" >/dev/null; }
+
+# le BYTES VALUE: append VALUE to $hex, least significant byte first.
+le() {
+	local i v=$2 byte
+	for ((i = 0; i < $1; i++)); do
+		printf -v byte '%02x' $((v & 255))
+		hex+=$byte
+		v=$((v >> 8))
+	done
+}
+
+# ranges SLBA:BLOCKS...: a Copy list (format 0) in $tmp/list.
+ranges() {
+	local r hex=''
+	for r in "$@"; do
+		le 8 0
+		le 8 "${r%:*}"
+		le 2 $((${r#*:} - 1))
+		le 14 0
+	done
+	xxd -r -p <<<"$hex" >"$tmp/list"
+}
+
+# raw_copy DISK SDLBA NR FORMAT [LENGTH]: send Copy with the list in $tmp/list; print the
+# status, 0 or what the controller said, as in 0x4183: DNR (4000h) and 1/83h.
+raw_copy() {
+	local length=${5:-$(stat -c %s "$tmp/list")} out
+	out=$(nvme io-passthru "$1" --opcode=0x19 --namespace-id=1 --write \
+		--input-file="$tmp/list" --data-len="$length" --cdw10=$(($2 & 0xffffffff)) \
+		--cdw11=$(($2 >> 32 & 0xffffffff)) --cdw12=$((($3 - 1) | $4 << 8)) 2>&1) || :
+	status_in "$out"
+}
+
+# admin OPTION...: the status of an admin command to the controller of disk d0.
+admin() { status_in "$(nvme admin-passthru "$(ctrl_path d0)" "$@" 2>&1 || :)"; }
+ctrl_path() { echo "/dev/$(ctrl_of "$1")"; }
+
+status_in() {
+	if grep -q 'NVMe status:' <<<"$1"; then
+		grep -o '(0x[0-9a-f]*)' <<<"$1" | tr -d '()'
+	elif grep -q 'is Success' <<<"$1"; then
+		echo 0
+	else
+		echo "no status: $1"
+	fi
+}
+
+# repeat N WORD: N words.
+repeat() {
+	local i
+	for ((i = 0; i < $1; i++)); do echo "$2"; done
+}
+
+sum() { dd if="$1" bs="$2" skip="$3" count="$4" iflag=direct status=none | sha256sum; }
+fill() { dd if=/dev/urandom of="$1" bs=1M count="$2" oflag=direct status=none; }
+# blank UNIT FIRST COUNT: zero that part of what we expect, $tmp/want.
+blank() { dd if=/dev/zero of="$tmp/want" bs="$1" seek="$2" count="$3" conv=notrunc status=none; }
+zeroes() { head -c "$1" /dev/zero | sha256sum; }
+pages() { cat $params/pages; }
+last_log() { dmesg | tail -n 3; }
+
+# --- parameters ---
+
+test_refused_loads() {
+	local p
+	check_status 'does not load without i_know' 1 modprobe nvme-debug
+	check 'and says why' grep -q 'load it with i_know=1' <(last_log)
+	for p in size=1 mcl= copy=maybe pages=3 nonsense=1; do
+		if modprobe nvme-debug i_know=1 "$p" 2>/dev/null; then
+			# The kernel lets a module load with parameters it does not know.
+			check_equal "load with $p refused" "$p" nonsense=1
+			modprobe -r nvme-debug
+		else
+			ok "load with $p refused"
+		fi
+	done
+}
+
+test_refused_parameters() {
+	local p log
+	local bad=(size=0 size=1 size=1048577 size=17T size=64Q size=-1 size=KK size=1.5M
+		size=99999999999999999999 size=9999999999999T memory=1 memory=17T
+		block_size=0 block_size=513 block_size=1024 block_size=8192 mssrl=0 mssrl=65536
+		mssrl=-1 mcl=0 mcl=4294967296 msrc=256 msrc=x queue_depth=2 queue_depth=1025)
+	for p in "${bad[@]}"; do
+		if (set_param "$p") 2>/dev/null; then
+			not_ok "set $p refused"
+		fi
+	done
+	log=$(dmesg)
+	for p in "${bad[@]}"; do
+		if [[ $log = *"nvme_debug: $p refused: give "* ]]; then
+			ok "$p refused, and why"
+		else
+			not_ok "$p refused, and why"
+		fi
+	done
+	check_equal 'refused values leave the old ones' \
+		"$(cd $params && cat size memory block_size mssrl mcl msrc queue_depth copy | xargs)" \
+		'268435456 0 512 8192 65536 127 128 Y'
+}
+
+# --- identify, admin ---
+
+test_identify() {
+	local id
+	id=$(nvme id-ctrl -o json "$(ctrl_path d0)")
+	check_equal 'C1 C2 ONCS has Copy, OCFS format 0' \
+		"$(jq -c "$copy_bits" <<<"$id")" '[1,1]'
+	check_equal 'MN and SN name it' "$(jq -r '.mn, .sn' <<<"$id" | xargs)" \
+		'nvme-debug nvme-debug-d0'
+	id=$(nvme id-ns -o json "$(disk_of d0)")
+	check_equal 'C3 MSSRL, MCL, MSRC, size' \
+		"$(jq -c '[.mssrl, .mcl, .msrc, .nsze, .lbafs[0].ds]' <<<"$id")" \
+		'[8192,65536,127,131072,9]'
+	nvme get-log "$(ctrl_path d0)" --log-id=5 --log-len=4096 --raw-binary >"$tmp/effects"
+	check_equal 'C7 the effects log has Copy: supported, changes blocks' \
+		"$(od -An -tx4 -j $((1024 + 0x19 * 4)) -N 4 "$tmp/effects" | xargs)" 00000003
+	check_equal 'identifiers agree' "$(nvme ns-descs "$(disk_of d0)" | awk '/nguid/ {print $3}')" \
+		"$(jq -r .nguid <<<"$id")"
+}
+
+test_admin() {
+	check_equal 'unknown admin opcode' "$(admin --opcode=0xc1)" 0x4001
+	check_equal 'unknown CNS' "$(admin --opcode=6 --cdw10=0x7f -r -l 4096)" 0x4002
+	check_equal 'Identify of a namespace that is not there' \
+		"$(admin --opcode=6 --namespace-id=2 -r -l 4096)" 0x400b
+	check_equal 'Identify with a short buffer' \
+		"$(admin --opcode=6 --cdw10=1 -r -l 4092)" 0x400f
+	check_equal 'unknown log page' "$(admin --opcode=2 --cdw10=0x3ff007f -r -l 4096)" 0x4109
+	check_equal 'unknown feature' "$(admin --opcode=0xa --cdw10=0x7f)" 0x4002
+	check_equal 'a second event request is one too many' "$(admin --opcode=0xc)" 0x4105
+	check 'Abort: not aborted' grep -q 'result: 0x00000001' \
+		<(nvme admin-passthru "$(ctrl_path d0)" --opcode=8 2>&1)
+	check 'Keep Alive' test "$(admin --opcode=0x18)" = 0
+	check 'SMART counts what was read' test "$(nvme smart-log -o json "$(ctrl_path d0)" |
+		jq -r .host_read_commands)" -gt 0
+	check 'firmware log' nvme fw-log "$(ctrl_path d0)"
+	check 'error log' nvme error-log "$(ctrl_path d0)"
+	check 'feature 07h' nvme get-feature "$(ctrl_path d0)" -f 7
+}
+
+# --- data ---
+
+# test_data NAME DISK
+test_data() {
+	local name=$1 disk=$2
+	dd if=/dev/urandom of="$tmp/data" bs=1M count=8 status=none
+	dd if="$tmp/data" of="$disk" bs=1M oflag=direct status=none
+	check_equal "$name: random data reads back" "$(sum "$disk" 1M 0 8)" \
+		"$(sha256sum <"$tmp/data")"
+	dd if="$tmp/data" of="$disk" bs=4096 seek=3001 count=77 oflag=direct status=none
+	check_equal "$name: at an odd place too" "$(sum "$disk" 4096 3001 77)" \
+		"$(head -c $((77 * 4096)) "$tmp/data" | sha256sum)"
+	check_equal "$name: what was not written is zero" "$(sum "$disk" 1M 48 8)" \
+		"$(zeroes 8388608)"
+	blkdiscard -z -o 1048576 -l 2097152 "$disk"
+	cp "$tmp/data" "$tmp/want"
+	blank 1M 1 2
+	check_equal "$name: write zeroes, and nothing beside" "$(sum "$disk" 1M 0 8)" \
+		"$(sha256sum <"$tmp/want")"
+	blkdiscard -o 4194304 -l 1048576 "$disk"
+	blank 1M 4 1
+	check_equal "$name: discarded reads zero, nothing beside" "$(sum "$disk" 1M 0 8)" \
+		"$(sha256sum <"$tmp/want")"
+	check "$name: fio verify, mixed sizes, depth 8" fio --name=v --filename="$disk" \
+		--rw=randwrite --bsrange=4k-64k --size=8m --offset=16m --direct=1 \
+		--ioengine=libaio --iodepth=8 --verify=crc32c --randseed=7
+}
+
+# Blocks smaller than a page, when the namespace has them.
+test_small_blocks() {
+	local disk=$1
+	head -c 32768 "$tmp/data" >"$tmp/blocks"
+	dd if="$tmp/blocks" of="$disk" bs=4k oflag=direct status=none
+	cp "$tmp/blocks" "$tmp/want"
+	check 'write zeroes inside pages' nvme write-zeroes "$disk" -n 1 -s 3 -c 9
+	blank 512 3 10
+	check_equal 'zeroes only those blocks' "$(sum "$disk" 512 0 64)" \
+		"$(sha256sum <"$tmp/want")"
+	check 'deallocate inside pages' nvme dsm "$disk" -n 1 -d -s 20,60 -b 3,1
+	blank 512 20 3
+	blank 512 60 1
+	check_equal 'deallocates only those blocks' "$(sum "$disk" 512 0 64)" \
+		"$(sha256sum <"$tmp/want")"
+	check_equal 'a range past the end is refused' "$(status_in "$(nvme dsm "$disk" -n 1 -d \
+		-s 131071 -b 2 2>&1 || :)")" 0x4080
+	check_equal 'write zeroes past the end too' "$(status_in "$(nvme write-zeroes "$disk" \
+		-n 1 -s 131071 -c 1 2>&1 || :)")" 0x4080
+}
+
+# test_copy NAME DISK BLOCKSIZE: nvme copy moves the right bytes.
+test_copy() {
+	local name=$1 disk=$2 bs=$3 want
+	fill "$disk" 4
+	want=$(sum "$disk" "$bs" 100 8)
+	check "$name: nvme copy" nvme copy "$disk" --sdlba=205 --slbs=100 --blocks=7 --format=0
+	check_equal "$name: destination is the source" "$(sum "$disk" "$bs" 205 8)" "$want"
+	want=$({ dd if="$disk" bs="$bs" skip=511 count=1 status=none
+		dd if="$disk" bs="$bs" skip=17 count=31 status=none
+		dd if="$disk" bs="$bs" skip=3 count=5 status=none
+		dd if="$disk" bs="$bs" skip=17 count=64 status=none; } | sha256sum)
+	check "$name: nvme copy of four ranges" nvme copy "$disk" --sdlba=601 \
+		--slbs=511,17,3,17 --blocks=0,30,4,63 --format=0
+	check_equal "$name: C29 C30 ranges land in order, a source twice" \
+		"$(sum "$disk" "$bs" 601 101)" "$want"
+	check "$name: copy of what was never written" nvme copy "$disk" --sdlba=601 \
+		--slbs=$((40 * 1048576 / bs)) --blocks=49 --format=0
+	check_equal "$name: C53 leaves zeroes" "$(sum "$disk" "$bs" 601 50)" \
+		"$(zeroes $((50 * bs)))"
+}
+
+# --- Copy: limits ---
+
+# expect NAME STATUS SDLBA NR FORMAT [LENGTH]: a Copy of $tmp/list; a failed one changes nothing.
+expect() {
+	local name=$1 want=$2
+	shift 2
+	check_equal "$name" "$(raw_copy "$lim" "$@")" "$want"
+	if [ "$want" = 0 ]; then
+		before=$(sum "$lim" 64k 0 16)
+	else
+		check_equal "$name: nothing changed" "$(sum "$lim" 64k 0 16)" "$before"
+	fi
+}
+
+test_limits() {
+	local end
+	lim=$(attach lim)
+	fill "$lim" 1
+	before=$(sum "$lim" 64k 0 16)
+	end=$(blockdev --getsz "$lim")
+
+	ranges 0:128
+	expect 'C21 exactly MSSRL blocks' 0 1000 1 0
+	# shellcheck disable=SC2046
+	ranges $(repeat 128 7:1)
+	expect 'C21 exactly MSRC + 1 ranges and exactly MCL blocks' 0 1000 128 0
+	# shellcheck disable=SC2046
+	ranges $(repeat 129 7:1)
+	expect 'C18 one range more than MSRC allows' 0x4183 1000 129 0
+	ranges 0:129
+	expect 'C19 one block more than MSSRL' 0x4183 1000 1 0
+	ranges 0:65536
+	expect 'C4 NLB FFFFh' 0x4183 1000 1 0
+	ranges 0:128 200:1
+	expect 'C20 one block more than MCL' 0x4183 1000 2 0
+
+	ranges $((end - 4)):8
+	expect 'C22 source past the end' 0x4080 1000 1 0
+	ranges 0:8
+	expect 'C23 destination past the end' 0x4080 $((end - 4)) 1 0
+	expect 'C24 destination wraps around' 0x4080 -4 1 0
+	ranges -4:8
+	expect 'C24 source wraps around' 0x4080 1000 1 0
+	ranges 0:8 $((end - 7)):8
+	expect 'C27 second range bad: nothing written' 0x4080 1000 2 0
+	ranges $((end - 8)):8
+	expect 'C25 source ends at the last block' 0 1000 1 0
+	ranges 0:8
+	expect 'C25 destination ends at the last block' 0 $((end - 8)) 1 0
+
+	for format in 1 2 3 4 15; do
+		expect "C15 format $format" 0x4002 1000 1 $format
+	done
+	expect 'C13 list shorter than its ranges' 0x400f 1000 2 0
+	ranges 0:1
+	expect 'C21 one block' 0 1001 1 0
+	detach lim
+}
+
+# The completion of the last Copy of disk $1 as the host saw it: DW0 and status.
+last_completion() {
+	grep "disk=${1#/dev/}," /sys/kernel/tracing/trace | tail -1 |
+		grep -oE 'res=[^,]*|status=.*' | xargs
+}
+
+test_partial_copy() {
+	local d
+	set_param memory=64K
+	d=$(attach part)
+	set_param memory=0
+	dd if=/dev/urandom of="$d" bs=4k count=15 oflag=direct status=none
+	echo 1 >/sys/kernel/tracing/events/nvme/nvme_complete_rq/enable
+	ranges 0:8 8:8
+	check_equal 'full half way through' "$(raw_copy "$d" 800 2 0)" 0x4081
+	check_equal 'C26 DW0 is the first range not copied' "$(last_completion "$d")" \
+		'res=0x1 status=0x4081'
+	check_equal 'C27 the range before it is copied' "$(sum "$d" 4k 100 1)" "$(sum "$d" 4k 0 1)"
+	ranges 0:8
+	check_equal 'copy over what is there' "$(raw_copy "$d" 8 1 0)" 0
+	check_equal 'C28 DW0 is 0 on success' "$(last_completion "$d")" 'res=0x0 status=0x0'
+	echo 0 >/sys/kernel/tracing/events/nvme/nvme_complete_rq/enable
+	check 'a full disk says ENOSPC' grep -q 'No space left' \
+		<(dd if=/dev/urandom of="$d" bs=4k seek=500 count=2 oflag=direct 2>&1)
+	blkdiscard -l 32768 "$d"
+	check 'after a discard there is room' dd if=/dev/zero of="$d" bs=4k seek=500 count=2 \
+		oflag=direct
+	detach part
+}
+
+test_without_copy() {
+	local d
+	set_param copy=0
+	d=$(attach off)
+	set_param copy=1
+	ranges 0:1
+	check_equal 'C1 no Copy: invalid opcode' "$(raw_copy "$d" 100 1 0)" 0x4001
+	check_equal 'C1 no Copy: ONCS, OCFS' "$(nvme id-ctrl -o json "$(ctrl_path off)" |
+		jq -c "$copy_bits")" '[0,0]'
+	check_equal 'C3 no Copy: no limits' "$(nvme id-ns -o json "$d" |
+		jq -c '[.mssrl, .mcl, .msrc]')" '[0,0,0]'
+	detach off
+}
+
+# --- life ---
+
+test_in_use() {
+	check_status 'modprobe -r refuses while a controller is connected' 1 modprobe -r nvme-debug
+	check 'the same address twice is refused' \
+		bash -c '! nvme connect -t debug -a d0 -n nqn.test:other -D'
+	check 'and says why' grep -q 'address d0 is connected already' <(last_log)
+	check 'one subsystem has one controller' \
+		bash -c '! nvme connect -t debug -a other -n nqn.test:d0 -D'
+	check 'no address is refused' bash -c '! echo transport=debug,nqn=x >/dev/nvme-fabrics'
+	check 'the discovery NQN is refused' bash -c \
+		'! echo transport=debug,traddr=x,nqn=nqn.2014-08.org.nvmexpress.discovery >/dev/nvme-fabrics'
+	check_equal 'still two controllers' "$(grep -l '^debug' /sys/class/nvme/*/transport | wc -l)" 2
+}
+
+test_reset() {
+	local d i fio
+	d=$(disk_of d0)
+	fill "$d" 4
+	local want
+	want=$(sum "$d" 1M 0 4)
+	fio --name=r --filename="$d" --rw=randwrite --bs=4k --size=4m --offset=32m --direct=1 \
+		--ioengine=libaio --iodepth=4 --verify=crc32c --loops=20 --time_based \
+		--runtime=4 --verify_backlog=64 >"$tmp/fio" 2>&1 &
+	fio=$!
+	for i in 1 2 3; do
+		sleep 0.5
+		check "reset $i under load" nvme reset "$(ctrl_path d0)"
+		nvme copy "$d" --sdlba=30000 --slbs=0 --blocks=2047 --format=0 >/dev/null || :
+	done
+	check 'fio saw no error and no wrong data' wait $fio
+	check_equal 'data outlives resets' "$(sum "$d" 1M 0 4)" "$want"
+}
+
+# A completion is dropped: the command times out twice, the controller is reset, the host
+# sends it again. The clock of both timeouts is nvme_core.io_timeout.
+test_timeout() {
+	local d fail=/sys/kernel/debug/fail_io_timeout
+	if [ ! -e $fail/times ]; then
+		skip 'lost completion' 'the kernel has no FAIL_IO_TIMEOUT'
+		return
+	fi
+	echo 1 >/sys/module/nvme_core/parameters/io_timeout
+	d=$(attach slow)
+	echo 0 >$fail/verbose
+	echo 1 >$fail/times
+	echo 100 >$fail/probability
+	echo 1 >"/sys/block/${d#/dev/}/io-timeout-fail"
+	check 'a read whose completion was lost succeeds in the end' \
+		timeout 30 dd if="$d" of=/dev/null bs=4k count=1 iflag=direct
+	echo 0 >"/sys/block/${d#/dev/}/io-timeout-fail"
+	echo 0 >$fail/probability
+	check 'by a timeout' grep -q 'opcode 0x2 .*timeout' <(dmesg)
+	echo 30 >/sys/module/nvme_core/parameters/io_timeout
+	detach slow
+}
+
+test_keep_alive() {
+	local d
+	d=$(attach ka -k 1)
+	sleep 3
+	check_equal 'keep-alive keeps it alive' \
+		"$(cat "/sys/class/nvme/$(ctrl_of ka)/state")" live
+	check 'and it never expired' bash -c '! dmesg | grep -q "no Keep Alive"'
+	check 'it still reads' dd if="$d" of=/dev/null bs=4k count=1 iflag=direct
+	detach ka
+}
+
+# Writers, copies and discards side by side; each minds its own part.
+test_together() {
+	local d fio i
+	d=$(disk_of d4)
+	fio --name=t --filename="$d" --rw=randwrite --bs=4k --size=4m --offset=32m --direct=1 \
+		--ioengine=libaio --iodepth=4 --verify=crc32c --time_based --runtime=3 \
+		--verify_backlog=64 >"$tmp/fio" 2>&1 &
+	fio=$!
+	fill "$d" 4
+	local want
+	want=$(sum "$d" 1M 0 2)
+	for i in 1 2 3 4 5 6; do
+		nvme copy "$d" --sdlba=$((1024 + i * 512)) --slbs=0 --blocks=511 --format=0 >/dev/null
+		blkdiscard -o $((24 << 20)) -l $((4 << 20)) "$d"
+	done
+	for i in 1 6; do
+		check_equal "copy $i beside writers and discards" \
+			"$(sum "$d" 2M $((2 + i)) 1)" "$want"
+	done
+	check 'the writer found its data' wait $fio
+}
+
+test_life() {
+	local i d
+	for i in $(seq 20); do
+		d=$(attach "l$i")
+		dd if=/dev/zero of="$d" bs=64k count=2 oflag=direct status=none
+		detach "l$i"
+	done
+	check_equal '20 connects and disconnects leave no page' "$(pages)" 0
+	for i in 1 2 3; do
+		check "unload and load $i" bash -c \
+			'modprobe -r nvme-debug && modprobe nvme-debug i_know=1'
+		d=$(attach x)
+		dd if=/dev/zero of="$d" bs=64k count=2 oflag=direct status=none
+		detach x
+	done
+	check_equal 'no page is left' "$(pages)" 0
+	check 'unload' modprobe -r nvme-debug
+	check 'the page count at unload was 0' bash -c '! dmesg | grep -q "WARNING.*ndbg_exit"'
+}
+
+test_refused_loads
+modprobe nvme-debug i_know=1
+test_refused_parameters
+
+set_param size=64M
+check 'connect, 512 byte blocks' attach d0
+set_param block_size=4096
+check 'connect, 4096 byte blocks' attach d4
+set_param block_size=512
+check_equal 'both block sizes side by side' \
+	"$(blockdev --getss --getss "$(disk_of d0)") $(blockdev --getss "$(disk_of d4)")" \
+	"$(printf '512\n512 4096')"
+
+test_identify
+test_data 'nvme-debug 512' "$(disk_of d0)"
+test_small_blocks "$(disk_of d0)"
+test_data 'nvme-debug 4096' "$(disk_of d4)"
+test_copy 'nvme-debug 512' "$(disk_of d0)" 512
+test_copy 'nvme-debug 4096' "$(disk_of d4)" 4096
+test_copy 'QEMU' /dev/nvme0n1 512
+test_admin
+set_param mssrl=128 mcl=128 msrc=127
+test_limits
+set_param mssrl=8192 mcl=65536
+test_partial_copy
+test_without_copy
+test_in_use
+test_reset
+test_together
+test_timeout
+test_keep_alive
+detach d0
+detach d4
+test_life
+finish
