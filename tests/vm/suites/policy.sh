@@ -329,6 +329,53 @@ removal() {
 	bpfcopy unload --dev "$again" >/dev/null 2>&1 || :
 }
 
+# The block device of the nvme-debug controller with this address.
+debug_disk() {
+	local address disks
+	for address in /sys/class/nvme/*/address; do
+		[ "$(cat "$address")" = "traddr=$1" ] || continue
+		disks=("${address%/address}"/nvme*n*)
+		[ ! -b "/dev/${disks[0]##*/}" ] || { echo "${disks[0]##*/}"; return; }
+	done
+	return 1
+}
+
+# Copy until the disk is gone; 4 is "no such device".
+copy_until_gone() {
+	local status=0
+	while [ $status = 0 ]; do
+		bpfcopy copy "$1@0" "$1@32MiB" 32MiB >/dev/null 2>&1 || status=$?
+		echo x >>/tmp/gone.$2
+	done
+}
+
+removal_under_load() {
+	local i gone dev pids pid
+	t_case "removal under load"
+	if ! modprobe nvme-debug i_know=1; then
+		skip "removal under load" "there is no nvme-debug"
+		return
+	fi
+	for i in 1 2 3; do
+		rm -f /tmp/gone.*
+		pids=()
+		nvme connect -t debug -a gone -n nqn.test:gone >/dev/null
+		wait_for 20 debug_disk gone
+		gone=$(debug_disk gone)
+		dev=$(cat "/sys/block/$gone/dev")
+		load $lib/test_rubbish.bpf.o --dev $gone verdict=1 chunk=65536
+		copy_until_gone $gone 1 & pids+=($!)
+		copy_until_gone $gone 2 & pids+=($!)
+		wait_for 60 test -s /tmp/gone.1 -a -s /tmp/gone.2
+		check_equal "round $i: the policy was asked" "$(attached)" "$gone=test_rubbish"
+		nvme disconnect -n nqn.test:gone >/dev/null
+		for pid in "${pids[@]}"; do check "round $i: a copy ends with the disk" wait $pid; done
+		check_equal "round $i: the policy went with it" "$(attached)" ""
+		check "round $i: its dead pin is swept out" bpfcopy unload --dev $dev
+	done
+	check "the module can be unloaded" modprobe -r nvme-debug
+}
+
 fill
 wipe
 life_of_a_policy
@@ -344,4 +391,5 @@ fill
 churn
 race
 removal
+removal_under_load
 finish
