@@ -199,13 +199,18 @@ static void ndbg_reset_work(struct work_struct *work)
 	nvme_stop_ctrl(&ctrl->ctrl);
 	ndbg_stop(ctrl, false);
 	/* Can only fail when someone has begun to delete it. */
-	if (!nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING))
-		return;
-	ret = ndbg_start(ctrl, false);
-	if (!ret)
-		return;
-	dev_err(ctrl->ctrl.device, "reset failed (%d), removing\n", ret);
-	nvme_delete_ctrl(&ctrl->ctrl);
+	if (nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING)) {
+		ret = ndbg_start(ctrl, false);
+		if (!ret)
+			return;
+		dev_err(ctrl->ctrl.device, "reset failed (%d), removing\n", ret);
+		nvme_delete_ctrl(&ctrl->ctrl);
+	}
+	/*
+	 * The queues stay dead. Let what waits in them fail now: a removal
+	 * waits for scans, and a scan may wait for an admin command.
+	 */
+	nvme_unquiesce_admin_queue(&ctrl->ctrl);
 }
 
 static void ndbg_delete_ctrl(struct nvme_ctrl *nctrl)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# vm: --nvme 64M --timeout 240
+# vm: --nvme 64M --timeout 300
 # nvme-debug, with nvme-cli, dd, fio and blkdiscard as judges; they also judge QEMU's
 # controller (the --nvme above) where it should do the same. Names like C18 are the
 # conformance statements of the Copy command that a case is about.
@@ -9,6 +9,8 @@ set -euo pipefail
 
 params=/sys/module/nvme_debug/parameters
 tmp=$(mktemp -d)
+qemu=''
+[ ! -b /dev/nvme0n1 ] || qemu=/dev/nvme0n1
 
 copy_bits='[(.oncs / 256 | floor) % 2, .ocfs]'
 
@@ -457,6 +459,24 @@ test_together() {
 	check 'the writer found its data' wait $fio
 }
 
+test_disconnect_busy() {
+	local d writer i status
+	for i in 1 2 3; do
+		d=$(attach busy)
+		dd if=/dev/zero of="$d" bs=64k count=100000 oflag=direct status=none 2>/dev/null &
+		writer=$!
+		(while nvme copy "$d" --sdlba=65536 --slbs=0 --blocks=8191 --format=0; do :; done) \
+			>/dev/null 2>&1 &
+		sleep 0.5
+		check "disconnect $i under load" timeout 30 nvme disconnect -n nqn.test:busy
+		status=0
+		wait $writer || status=$?
+		check_equal "the writer $i ends with an error" $status 1
+		wait
+	done
+	check 'all its memory is freed' wait_for 10 grep -qx 0 $params/pages
+}
+
 test_life() {
 	local i d
 	for i in $(seq 20); do
@@ -496,7 +516,11 @@ test_small_blocks "$(disk_of d0)"
 test_data 'nvme-debug 4096' "$(disk_of d4)"
 test_copy 'nvme-debug 512' "$(disk_of d0)" 512
 test_copy 'nvme-debug 4096' "$(disk_of d4)" 4096
-test_copy 'QEMU' /dev/nvme0n1 512
+if [ "$qemu" ]; then
+	test_copy 'QEMU' "$qemu" 512
+else
+	skip 'QEMU: nvme copy' 'this run has no QEMU controller (--nvme)'
+fi
 test_admin
 set_param mssrl=128 mcl=128 msrc=127
 test_limits
@@ -510,5 +534,6 @@ test_timeout
 test_keep_alive
 detach d0
 detach d4
+test_disconnect_busy
 test_life
 finish
