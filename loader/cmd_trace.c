@@ -194,6 +194,16 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/* Between two readings of one clock, the other was read. */
+static uint64_t clock_offset(void)
+{
+	uint64_t before = clock_ns(CLOCK_MONOTONIC);
+	uint64_t real = clock_ns(CLOCK_REALTIME);
+	uint64_t after = clock_ns(CLOCK_MONOTONIC);
+
+	return real - (before + (after - before) / 2);
+}
+
 static bool for_people(const struct run *run)
 {
 	return run->opts->output == ROWS_TABLE;
@@ -404,7 +414,7 @@ static int trace(const struct options *opts)
 		status = kernel_need(KERNEL_TRACE);
 	if (status != EXIT_OK)
 		return status;
-	run.clock_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	run.clock_offset = clock_offset();
 	return run_trace(&run, &trace);
 }
 

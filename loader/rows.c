@@ -334,32 +334,45 @@ static int close_table(struct rows *rows)
 /*
  * A live table cannot know its widths in advance; a value that is too long
  * moves what follows it, it is never cut.
+ *
+ * Returns the blanks that are missing behind the value, for the next one.
  */
-static void live_cell(FILE *out, const struct row_col *c, const char *text)
+static int live_cell(FILE *out, const struct row_col *c, const char *text,
+		     int blanks)
 {
 	int pad = c->width - (int)strlen(text);
 
-	if (right_aligned(c))
-		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
+	if (pad < 0)
+		pad = 0;
+	fprintf(out, "%*s", blanks + (right_aligned(c) ? pad : 0), "");
 	for (; *text; text++)
 		fputc(isprint((unsigned char)*text) ? *text : '?', out);
-	if (!right_aligned(c) && c[1].key)
-		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-	fputc(c[1].key ? ' ' : '\n', out);
+	return 1 + (right_aligned(c) ? 0 : pad);
+}
+
+/* @row is NULL for the heading. */
+static void live_line(FILE *out, const struct row_col *cols, const void *row)
+{
+	const struct row_col *c;
+	char cell[CELL_MAX];
+	int blanks = 0;
+
+	for (c = cols; c->key; c++)
+		if (c->head)
+			blanks = live_cell(
+				out, c, row ? cell_of(cell, c, row) : c->head,
+				blanks);
+	fputc('\n', out);
 }
 
 static int add_live(struct rows_part *part, const void *row)
 {
 	FILE *out = part->rows->out;
-	const struct row_col *c;
-	char cell[CELL_MAX];
 
 	if (!part->headed)
-		for (c = part->desc->cols; c->key; c++)
-			live_cell(out, c, c->head ? c->head : "");
+		live_line(out, part->desc->cols, NULL);
 	part->headed = true;
-	for (c = part->desc->cols; c->key; c++)
-		live_cell(out, c, cell_of(cell, c, row));
+	live_line(out, part->desc->cols, row);
 	errno = 0;
 	if (!fflush(out))
 		return 0;

@@ -43,7 +43,7 @@ enum row_type {
 /**
  * struct row_col - one column
  * @key: JSON key, snake case
- * @head: heading in a table; NULL if a table does not show it
+ * @head: heading in a table; NULL if only JSON and a vertical table show it
  * @type: what is at @offset
  * @offset: of the value in the row
  * @width: in a live table; others fit themselves to the data

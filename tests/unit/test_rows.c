@@ -28,6 +28,7 @@ static const struct row_col cols[] = {
 	ROW_COL(struct row, ns, "ns", "TIME", ROW_TIME, 6),
 	ROW_COL(struct row, error, "error", "ERROR", ROW_ERRNO, 6),
 	ROW_COL(struct row, yes, "yes", "YES", ROW_BOOL, 4),
+	ROW_COL(struct row, count, "again", NULL, ROW_NUM, 6),
 	{},
 };
 
@@ -73,6 +74,7 @@ static void check_full(struct json_object *o)
 	CU_ASSERT_STRING_EQUAL(json_object_get_string(get(o, "text")), "text");
 	CU_ASSERT_EQUAL(json_object_array_length(get(o, "list")), 2);
 	CU_ASSERT_EQUAL(json_object_get_uint64(get(o, "count")), 7);
+	CU_ASSERT_EQUAL(json_object_get_uint64(get(o, "again")), 7);
 	CU_ASSERT_EQUAL(json_object_get_uint64(get(o, "bytes")), 1536);
 	CU_ASSERT_EQUAL(json_object_get_uint64(get(o, "ns")), 412332);
 	CU_ASSERT_STRING_EQUAL(json_object_get_string(get(o, "error")), "EIO");
@@ -173,7 +175,8 @@ static void tall_table(void)
 				     "bytes 1.5KiB\n"
 				     "ns    412us\n"
 				     "error EIO\n"
-				     "yes   yes\n");
+				     "yes   yes\n"
+				     "again 7\n");
 	free(text);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # bpfcopy copy: what it copies, what it says, and what it refuses.
-# vm: --nvme 256M --nvme 128M,logical_block_size=4096 --timeout 180
+# vm: --nvme 256M --nvme 128M,logical_block_size=4096 --timeout 300
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
@@ -10,8 +10,8 @@ set -euo pipefail
 
 disk=nvme0n1
 other=nvme1n1
-out=/tmp/out
-err=/tmp/err
+output=/tmp/out
+errors=/tmp/err
 
 if [ ! -e /sys/block/$disk/queue/copy_max_bytes ]; then
 	skip 'bpfcopy copy' 'this kernel has no copy offload'
@@ -20,21 +20,21 @@ fi
 
 head -c 32M /dev/urandom | dd of=/dev/$disk bs=1M conv=fsync status=none
 
-# copy ARGUMENT...: its result in $out, messages in $err, exit status in $status.
+# copy ARGUMENT...: its result in $output, messages in $errors, exit status in $status.
 copy() {
 	status=0
-	bpfcopy copy -o ndjson "$@" >$out 2>$err || status=$?
+	bpfcopy copy -o ndjson "$@" >$output 2>$errors || status=$?
 }
 
-get() { jq -r ".$1" $out; }
+get() { jq -r ".$1" $output; }
 
 # result NAME WANT: exit status, and the copied, offloaded and emulated MiB.
 result() {
 	local got
 	got="$status $(jq -r '[.copied_bytes, .offloaded_bytes, .emulated_bytes] |
-		map(. / 1048576 | tostring) | join(" ")' $out)"
+		map(. / 1048576 | tostring) | join(" ")' $output)"
 	check_equal "$1" "$got" "$2"
-	[ "$got" = "$2" ] || sed 's/^/#   /' $err
+	[ "$got" = "$2" ] || sed 's/^/#   /' $errors
 }
 
 # same DEV-A OFFSET-A DEV-B OFFSET-B MIB, past the page cache
@@ -53,11 +53,11 @@ refuse() {
 	local name=$1 want=$2 regex=$3
 	shift 3
 	copy "$@"
-	if [ $status = $want ] && grep -qE -- "$regex" $err; then
+	if [ $status = $want ] && grep -qE -- "$regex" $errors; then
 		ok "$name"
 	else
-		printf '(exit status %s, expected %s and /%s/)\n' $status $want "$regex" >>$err
-		not_ok "$name" $err
+		printf '(exit status %s, expected %s and /%s/)\n' $status $want "$regex" >>$errors
+		not_ok "$name" $errors
 	fi
 }
 
@@ -126,10 +126,10 @@ verify_finds_differences() {
 
 partitions() {
 	printf 'start=8MiB, size=32MiB\nstart=40MiB, size=32MiB\n' |
-		sfdisk --quiet --no-reread --force /dev/$other >/dev/null 2>$err || :
+		sfdisk --quiet --no-reread --force /dev/$other >/dev/null 2>$errors || :
 	wait_for 5 test -e /sys/block/$other/${other}p2 || :
 	if [ ! -e /sys/block/$other/${other}p2 ]; then
-		skip partitions "no partitions: $(head -n 1 $err)"
+		skip partitions "no partitions: $(head -n 1 $errors)"
 		return
 	fi
 	copy --verify ${disk}@3MiB /dev/${other}p2@1MiB 2MiB
@@ -148,16 +148,16 @@ protected() {
 	dmsetup remove holder
 	status=0
 	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
-		bpfcopy copy $disk $other 1MiB >$out 2>$err || status=$?
+		bpfcopy copy $disk $other 1MiB >$output 2>$errors || status=$?
 	check_equal 'no permission' $status 5
-	check 'no permission: it says so' grep -q "source /dev/$disk: permission denied" $err
+	check 'no permission: it says so' grep -q "source /dev/$disk: permission denied" $errors
 }
 
 # A signal ends it between two calls; what it reports as copied is copied.
 interrupted() {
 	local pid copied
 	head -c 96M /dev/zero | dd of=/dev/$disk bs=1M seek=64 conv=fsync status=none
-	bpfcopy copy -o ndjson --mode=emulate --step=4KiB $disk $disk@64MiB 32MiB >$out 2>$err &
+	bpfcopy copy -o ndjson --mode=emulate --step=4KiB $disk $disk@64MiB 32MiB >$output 2>$errors &
 	pid=$!
 	sleep 1
 	status=0
@@ -169,7 +169,7 @@ interrupted() {
 		return
 	fi
 	check_equal 'interrupted' "$status $(get error)" '1 EINTR'
-	check 'interrupted: it says how far it came' grep -q "after $copied of 33554432 bytes: interrupted" $err
+	check 'interrupted: it says how far it came' grep -q "after $copied of 33554432 bytes: interrupted" $errors
 	check 'interrupted: what is reported is copied' \
 		cmp -n $copied /dev/$disk /dev/$disk 0 $((64 << 20))
 	check 'interrupted: nothing behind it' \
@@ -187,7 +187,7 @@ vanishes() {
 	echo 1 >$config/memory_backed
 	echo 128 >$config/size
 	echo 1 >$config/power
-	bpfcopy copy -o ndjson --step=4KiB $disk gone 64MiB >$out 2>$err &
+	bpfcopy copy -o ndjson --step=4KiB $disk gone 64MiB >$output 2>$errors &
 	pid=$!
 	sleep 0.5
 	echo 0 >$config/power
@@ -195,10 +195,10 @@ vanishes() {
 	wait $pid || status=$?
 	rmdir $config
 	check 'a device that vanishes: failed' test $status = 1 -o $status = 4
-	check 'a device that vanishes: it says so' grep -q '^bpfcopy: .* of 67108864 bytes: ' $err
-	[ $status = 1 ] || [ $status = 4 ] || sed 's/^/#   /' $err
+	check 'a device that vanishes: it says so' grep -q '^bpfcopy: .* of 67108864 bytes: ' $errors
+	[ $status = 1 ] || [ $status = 4 ] || sed 's/^/#   /' $errors
 	status=0
-	bpfcopy dev show gone >$out 2>$err || status=$?
+	bpfcopy dev show gone >$output 2>$errors || status=$?
 	check_equal 'and it is gone' $status 4
 }
 
@@ -208,7 +208,7 @@ progress_bar() {
 	check 'a bar on a terminal' grep -qE 'copy \[=* *\] +[0-9]+% of 32MiB, [0-9.]+.iB/s' /tmp/typescript
 	check 'it is wiped away' grep -q $'\r\033\\[K' /tmp/typescript
 	copy $disk $disk@64MiB 32MiB
-	check 'none elsewhere' test ! -s $err
+	check 'none elsewhere' test ! -s $errors
 }
 
 t_case modes
