@@ -105,7 +105,7 @@ static __always_inline void count_copy(struct trace_counts *c,
 				       const struct blk_copy *copy, __u32 path,
 				       __u32 reason, __u64 latency_ns)
 {
-	__u32 slot = latency_slot(latency_ns);
+	__u32 slot = latency_slot(latency_ns), key = path;
 	struct latency_hist *hist;
 
 	/* The bounds are for the verifier as much as for us. */
@@ -120,7 +120,8 @@ static __always_inline void count_copy(struct trace_counts *c,
 	if (copy->error)
 		add(c->errors, 1);
 
-	hist = bpf_map_lookup_elem(&latency, &path);
+	/* Not &path: on the stack the verifier would lose its bounds. */
+	hist = bpf_map_lookup_elem(&latency, &key);
 	if (hist)
 		add(hist->slots[slot], 1);
 }
