@@ -5,6 +5,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 tracing=/sys/kernel/tracing
+# For copy_max_bytes: as much as the device can.
+# shellcheck disable=SC2034 # used by the suites
+unlimited=$(((1 << 32) - 4096))
 
 # T_SCALE divides how much a suite does: a debug kernel takes several times as long.
 if [ -z "${T_SCALE:-}" ]; then
@@ -95,12 +98,12 @@ null_disk() {
 	local dir=/sys/kernel/config/nullb/$1 attribute
 	[ -d /sys/kernel/config/nullb ] || modprobe null_blk nr_devices=0
 	mkdir "$dir"
+	echo "/dev/$1"
 	shift
 	for attribute in memory_backed=1 "$@"; do
 		echo "${attribute#*=}" >"$dir/${attribute%%=*}"
 	done
 	echo 1 >"$dir/power"
-	echo "/dev/nullb$(<"$dir/index")"
 }
 
 null_disk_gone() {
@@ -116,6 +119,10 @@ dm_disk() {
 }
 
 # Name below /sys/block of a device mapper device.
-dm_name() { basename "$(readlink -f "/dev/mapper/$1")"; }
+dm_name() {
+	local number
+	number=$(stat -L -c '%Hr:%Lr' "/dev/mapper/$1")
+	basename "$(readlink -f "/sys/dev/block/$number")"
+}
 
 sectors() { blockdev --getsz "$1"; }

@@ -74,7 +74,7 @@ void stamped_write(struct stamped *s, u64 first, u64 nr, u32 writer,
 		   u32 generation)
 {
 	u64 step = CHUNK / s->unit;
-	void *buf = t_alloc(CHUNK);
+	void *buf = t_alloc((nr < step ? nr : step) * s->unit);
 
 	stamped_note(s, first, nr, writer, generation);
 	while (nr) {
@@ -149,7 +149,9 @@ u64 stamped_verify_either(const struct stamped *s, const stamp_id *other,
 {
 	u64 step = CHUNK / s->unit,
 	    end = first + nr < s->nr ? first + nr : s->nr;
-	char *got = t_alloc(CHUNK), *scratch = t_alloc(CHUNK);
+	/* Most calls are about a few units: do not map a chunk for those. */
+	size_t most = (nr < step ? nr : step) * s->unit;
+	char *got = t_alloc(most), *scratch = t_alloc(most);
 	u64 bad = 0;
 
 	while (first < end) {

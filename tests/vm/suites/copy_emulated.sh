@@ -59,8 +59,10 @@ device_mapper() {
 $half $half linear $disk 0"
 	emulated "$(dm_name swapped)" /dev/mapper/swapped
 	dmsetup remove --noudevsync swapped
+	# The kernel asks for the modules of the cipher.
+	type -P modprobe >/proc/sys/kernel/modprobe
 	dm_disk crypt "0 $(sectors $disk) crypt aes-xts-plain64 $(printf '%064d' 7) 0 $disk 0"
-	emulated "$(dm_name crypt)" /dev/mapper/crypt
+	emulated "$(dm_name crypt)" /dev/mapper/crypt --max-bytes 256KiB
 	dmsetup remove --noudevsync crypt
 }
 

@@ -90,7 +90,7 @@ switch_scheduler() {
 }
 
 change_limit() {
-	local all=(0 "$block" $((7 * block)) $((1 << 30)))
+	local all=(0 "$block" $((7 * block)) "$unlimited")
 	set_queue "$disk" copy_max_bytes "${all[$1 % 4]}"
 }
 
@@ -114,7 +114,7 @@ nvme_cli_agrees
 wipefs -qa $disk && blockdev --rereadpt $disk
 while_copying "switching the scheduler" switch_scheduler
 while_copying "changing copy_max_bytes" change_limit
-set_queue "$disk" copy_max_bytes $((1 << 30))
+set_queue "$disk" copy_max_bytes $unlimited
 while_copying "changing the depth of the queue" change_depth
 while_copying "rescanning the controller" rescan
 while_copying "resetting the controller" reset

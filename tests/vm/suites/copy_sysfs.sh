@@ -2,41 +2,44 @@
 # SPDX-License-Identifier: GPL-2.0
 # queue/copy_*: the values follow from what the namespace states, copy_max_bytes can be
 # lowered and turned off, nonsense is refused, and commands keep to the limits.
-# vm: --nvme 64M --timeout 90
-# vm: --nvme 64M,logical_block_size=4096,physical_block_size=4096 --timeout 90
-# vm: --nvme 64M,mssrl=65535,mcl=4294967295,msrc=255 --timeout 90
-# vm: --nvme 64M,logical_block_size=4096,physical_block_size=4096,mssrl=65535,mcl=4294967295,msrc=255 --timeout 90
-# vm: --nvme 64M,mssrl=5,mcl=17,msrc=0 --timeout 90
-# vm: --nvme 64M,mssrl=0,mcl=0,msrc=0 --timeout 90
+# vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 64M,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,logical_block_size=4096,physical_block_size=4096,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,mssrl=5,mcl=17,msrc=0 --nvme 64M,mssrl=0,mcl=0,msrc=0 --timeout 120
 # with: build/tests/vm/copy_once
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
 
-disk=/dev/nvme0n1
-block=$(blockdev --getss $disk)
+# setup NAME: what the namespace states, by an independent reader of Identify, and what the
+# queue should say then. Sets what the functions below work on.
+setup() {
+	local identify
+	name=$1
+	disk=/dev/$name
+	block=$(blockdev --getss "$disk")
+	identify=$(nvme id-ns "$disk" -o json)
+	mssrl=$(jq .mssrl <<<"$identify")
+	# Printed as a signed number.
+	mcl=$(($(jq .mcl <<<"$identify") & 0xffffffff))
+	msrc=$(jq .msrc <<<"$identify")
+	# A bio holds less than 4 GiB, in whole blocks.
+	most=$((((1 << 32) - 1) / block * block))
+	hw=$((mcl * block < most ? mcl * block : most))
+	range=$((mssrl * block))
+	ranges=$((msrc + 1))
+	[ $hw != 0 ] && [ $range != 0 ] || hw=0 range=0 ranges=0
+	printf '# %s: mssrl %s mcl %s msrc %s blocks of %s\n' "$disk" "$mssrl" "$mcl" "$msrc" \
+		"$block"
+}
 
-# What the namespace states, from an independent reader of Identify.
-identify=$(nvme id-ns $disk -o json)
-mssrl=$(jq .mssrl <<<"$identify")
-mcl=$(jq .mcl <<<"$identify")
-msrc=$(jq .msrc <<<"$identify")
-
-# A bio holds less than 4 GiB, in whole blocks.
-most=$((((1 << 32) - 1) / block * block))
-hw=$((mcl * block < most ? mcl * block : most))
-range=$((mssrl * block))
-ranges=$((msrc + 1))
-[ $hw != 0 ] && [ $range != 0 ] || hw=0 range=0 ranges=0
+# same TEST GOT WANT
+same() { check_equal "$name: $1" "$2" "$3"; }
 
 values() {
-	printf '# mssrl %s mcl %s msrc %s blocks of %s\n' "$mssrl" "$mcl" "$msrc" "$block"
-	check_equal "copy_max_hw_bytes" "$(queue $disk copy_max_hw_bytes)" $hw
-	check_equal "copy_max_bytes starts there" "$(queue $disk copy_max_bytes)" $hw
-	check_equal "copy_max_range_hw_bytes" "$(queue $disk copy_max_range_hw_bytes)" $range
-	check_equal "copy_max_ranges" "$(queue $disk copy_max_ranges)" $ranges
-	check_equal "only copy_max_bytes can be written" \
-		"$(cd /sys/block/nvme0n1/queue && stat -c '%a %n' copy_*)" \
+	same "copy_max_hw_bytes" "$(queue "$disk" copy_max_hw_bytes)" $hw
+	same "copy_max_bytes starts there" "$(queue "$disk" copy_max_bytes)" $hw
+	same "copy_max_range_hw_bytes" "$(queue "$disk" copy_max_range_hw_bytes)" $range
+	same "copy_max_ranges" "$(queue "$disk" copy_max_ranges)" $ranges
+	same "only copy_max_bytes can be written" \
+		"$(cd "/sys/block/$name/queue" && stat -c '%a %n' copy_*)" \
 		"$(printf '%s\n' '644 copy_max_bytes' '444 copy_max_hw_bytes' \
 			'444 copy_max_range_hw_bytes' '444 copy_max_ranges')"
 }
@@ -44,18 +47,18 @@ values() {
 # refused NAME VALUE: writing it fails, and the value stays.
 refused() {
 	local before
-	before=$(queue $disk copy_max_bytes)
-	if set_queue $disk copy_max_bytes "$2" 2>/dev/null; then
-		not_ok "$1 is refused"
+	before=$(queue "$disk" copy_max_bytes)
+	if set_queue "$disk" copy_max_bytes "$2" 2>/dev/null; then
+		not_ok "$name: $1 is refused"
 	else
-		check_equal "$1 is refused" "$(queue $disk copy_max_bytes)" "$before"
+		same "$1 is refused" "$(queue "$disk" copy_max_bytes)" "$before"
 	fi
 }
 
 # lowered NAME VALUE EXPECTED
 lowered() {
-	set_queue $disk copy_max_bytes "$2"
-	check_equal "$1" "$(queue $disk copy_max_bytes)" "$3"
+	set_queue "$disk" copy_max_bytes "$2"
+	same "$1" "$(queue "$disk" copy_max_bytes)" "$3"
 }
 
 writes() {
@@ -65,26 +68,27 @@ writes() {
 	refused "nothing" ""
 	refused "half a block" $((block / 2))
 	refused "a block and a byte" $((block + 1))
+	refused "4 GiB" $((1 << 32))
 	refused "more than 64 bits" 99999999999999999999999
 	lowered "one block" "$block" $((hw < block ? hw : block))
-	lowered "more than the device can is what it can" $((1 << 40)) $hw
+	lowered "more than the device can is what it can" $most $hw
 	lowered "0 turns it off" 0 0
-	check_equal "copy_max_hw_bytes stays" "$(queue $disk copy_max_hw_bytes)" $hw
+	same "copy_max_hw_bytes stays" "$(queue "$disk" copy_max_hw_bytes)" $hw
 }
 
 # Needs copy_max_bytes 0.
 off() {
-	check_equal "off: offload only is refused" \
-		"$(copy_result --mode offload $disk $disk 0 1MiB 64KiB)" \
+	same "off: offload only is refused" \
+		"$(copy_result --mode offload "$disk" "$disk" 0 1MiB 64KiB)" \
 		"error=EOPNOTSUPP copied=0 offloaded=0 emulated=0 error_range=0"
-	check_equal "off: emulated" "$(copy_result $disk $disk 0 1MiB 64KiB)" \
+	same "off: emulated" "$(copy_result "$disk" "$disk" 0 1MiB 64KiB)" \
 		"error=0 copied=65536 offloaded=0 emulated=65536 error_range=1"
 }
 
 # commands BYTES [RANGES_ARGUMENT]...: device commands that one copy takes, as dispatched.
 commands() {
 	events_on blk_copy/blk_copy_dispatch
-	copy_once --mode offload $disk $disk "$@" >/dev/null
+	copy_once --mode offload "$disk" "$disk" "$@" >/dev/null
 	events_off /tmp/events
 	wc -l </tmp/events
 }
@@ -93,37 +97,38 @@ commands() {
 commands_fit() {
 	local bytes=$((256 * block)) max want i scattered=()
 	for max in $hw $((4 * block)); do
-		set_queue $disk copy_max_bytes "$max"
-		max=$(queue $disk copy_max_bytes)
+		set_queue "$disk" copy_max_bytes "$max"
+		max=$(queue "$disk" copy_max_bytes)
 		want=$((range * ranges < max ? range * ranges : max))
-		check_equal "256 blocks in commands of $max bytes" \
+		same "256 blocks in commands of $max bytes" \
 			"$(commands 0 8MiB $bytes)" $(((bytes + want - 1) / want))
 	done
-	set_queue $disk copy_max_bytes $hw
+	set_queue "$disk" copy_max_bytes $hw
 	for ((i = 0; i < 256; i++)); do
 		scattered+=($((2 * i * block)) $(((8 << 20) + i * block)) "$block")
 	done
 	want=$((hw / block < ranges ? hw / block : ranges))
-	check_equal "256 scattered blocks in commands of $want" \
+	same "256 scattered blocks in commands of $want" \
 		"$(commands "${scattered[@]}")" $(((256 + want - 1) / want))
 }
 
 # Reading the namespace again must not undo what the administrator lowered.
 rescan() {
-	set_queue $disk copy_max_bytes "$block"
-	echo 1 >/sys/class/nvme/nvme0/rescan_controller
+	set_queue "$disk" copy_max_bytes "$block"
+	echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
 	wait_for 2 false || :
-	check_equal "copy_max_bytes survives a rescan" "$(queue $disk copy_max_bytes)" "$block"
-	set_queue $disk copy_max_bytes $hw
+	same "copy_max_bytes survives a rescan" "$(queue "$disk" copy_max_bytes)" "$block"
+	set_queue "$disk" copy_max_bytes $hw
 }
 
-values
-writes
-off
-if [ $hw = 0 ]; then
-	skip "commands keep to the limits" "this namespace does not copy"
-else
-	rescan
-	commands_fit
-fi
+for name in nvme{0..5}n1; do
+	setup "$name"
+	values
+	writes
+	off
+	if [ $hw != 0 ]; then
+		rescan
+		commands_fit
+	fi
+done
 finish

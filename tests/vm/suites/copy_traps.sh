@@ -75,7 +75,7 @@ limits() {
 	check "trap 9: some was offloaded before" test "$offloaded" -gt 0
 	check "trap 9: the rest was emulated" test "$emulated" -gt 0
 	check "trap 9: bytes are equal" copies_are_equal $disk 0 $((48 << 20)) $((40 << 20))
-	set_queue $disk copy_max_bytes $((1 << 40))
+	set_queue $disk copy_max_bytes $unlimited
 }
 
 # submit_bio() only warns about a write to a read-only device.
@@ -193,7 +193,7 @@ one_tag() {
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
 		set_queue $disk scheduler "${schedulers[n % 2]}"
-		set_queue $disk copy_max_bytes $((1 << 40))
+		set_queue $disk copy_max_bytes $unlimited
 		n=$((n + 1))
 		sleep 0.02
 	done
@@ -281,11 +281,11 @@ $((bad + 8)) 16384 linear $disk $((bad + 8))"
 signals() {
 	local mode
 	for mode in offload emulate; do
-		set_queue $disk copy_max_bytes $((1 << 16))
-		program copy_kill --src $disk --mode $mode --bytes 40MiB --rounds "$(scaled 8)" \
+		set_queue $disk copy_max_bytes 8192
+		program copy_kill --src $disk --mode $mode --bytes 24MiB --rounds "$(scaled 8)" \
 			--bound-ms $((2000 * T_SCALE)) --seed $((seed += 1))
 	done
-	set_queue $disk copy_max_bytes $((1 << 40))
+	set_queue $disk copy_max_bytes $unlimited
 }
 
 # A policy that always says offload, on a disk that cannot; one that never does, on one that can.
