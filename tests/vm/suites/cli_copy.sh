@@ -157,9 +157,9 @@ protected() {
 interrupted() {
 	local pid copied
 	head -c 96M /dev/zero | dd of=/dev/$disk bs=1M seek=64 conv=fsync status=none
-	bpfcopy copy -o ndjson --mode=emulate --step=4KiB $disk $disk@64MiB 32MiB >$output 2>$errors &
+	bpfcopy copy -o ndjson --mode=emulate --step=4KiB $disk $disk@64MiB 64MiB >$output 2>$errors &
 	pid=$!
-	sleep 1
+	sleep 0.5
 	status=0
 	kill -INT $pid
 	wait $pid || status=$?
@@ -169,11 +169,11 @@ interrupted() {
 		return
 	fi
 	check_equal 'interrupted' "$status $(get error)" '1 EINTR'
-	check 'interrupted: it says how far it came' grep -q "after $copied of 33554432 bytes: interrupted" $errors
+	check 'interrupted: it says how far it came' grep -q "after $copied of 67108864 bytes: interrupted" $errors
 	check 'interrupted: what is reported is copied' \
 		cmp -n $copied /dev/$disk /dev/$disk 0 $((64 << 20))
 	check 'interrupted: nothing behind it' \
-		cmp -n $(((32 << 20) - copied)) /dev/zero /dev/$disk 0 $(((64 << 20) + copied))
+		cmp -n $(((64 << 20) - copied)) /dev/zero /dev/$disk 0 $(((64 << 20) + copied))
 }
 
 # The destination goes away in the middle: an error in time, no hang.
