@@ -60,6 +60,17 @@ modules-debug: kernel-debug ## nvme-debug.ko for the debug kernels
 			OUT=$(CURDIR)/build/nvme-debug/$$f || exit; \
 	done
 
+# --- To look at
+
+.PHONY: demo
+demo: programs modules ## boot the guest, copy a file system under a policy, show it
+	@tests/demo/run
+
+.PHONY: bench
+bench: programs modules ## instructions per copy, in build/bench/results.json
+	@$(MAKE) -C tests/bench
+	@tests/bench/run
+
 # --- The tests
 
 .PHONY: test
