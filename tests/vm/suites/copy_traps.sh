@@ -188,7 +188,7 @@ one_tag() {
 	modprobe nvme io_queue_depth=2
 	wait_for 10 test -b $disk
 	wait_for 10 test -b $large_blocks
-	copy_verify --src $disk --mode mixed --iterations "$(scaled 30)" --max-bytes 1MiB --copiers 3 \
+	copy_verify --src $disk --iterations "$(scaled 30)" --max-bytes 1MiB --copiers 3 \
 		--writers 1 --seed $seed >/tmp/copying 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
