@@ -3,7 +3,7 @@
 # Everything that BLKCOPY must refuse: on disks and partitions, with blocks of 512 and 4096
 # bytes, and next to a mounted file system.
 # vm: --nvme 64M --nvme 96M,logical_block_size=4096,physical_block_size=4096 --nvme 96M --timeout 120
-# with: build/tests/vm/ioctl_args build/tests/vm/copy_once
+# with: build/tests/vm/ioctl_args build/tests/vm/copy_fuzz build/tests/vm/copy_once
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
@@ -13,6 +13,15 @@ small=/dev/nvme0n1 large=/dev/nvme1n1 parted=/dev/nvme2n1
 whole_disks() {
 	program ioctl_args $small $large $parted
 	program ioctl_args $large $small
+}
+
+# As nobody, with what root opened.
+random_requests() {
+	local seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))} calls
+	calls=$(scaled 5000)
+	program copy_fuzz --calls "$calls" --seed "$seed" $small $parted
+	program copy_fuzz --calls "$calls" --seed $((seed + 1)) $small $large
+	program copy_fuzz --calls "$calls" --seed $((seed + 2)) $large $small
 }
 
 # A partition ends where another one begins: neither of its neighbours may change.
@@ -79,6 +88,7 @@ claimed() {
 }
 
 whole_disks
+random_requests
 partitions_of $parted $small
 overlap_through_partition
 mounted
