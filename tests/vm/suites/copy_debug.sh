@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The copies of copy_verify.sh on nvme-debug: both block sizes, the limits that QEMU's controller
+# has by default and large ones, every byte checked; and nvme-cli as the judge of what a
+# copy is: its Copy command and BLKCOPY leave the same bytes.
+# vm: --mem 3072 --timeout 240
+# with: build/tests/vm/copy_verify
+# with: build/tests/vm/copy_once
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+
+# shellcheck source=tests/vm/debug_lib.sh
+. "$(dirname "$0")/../debug_lib.sh"
+
+seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+
+# verify ITERATIONS OPTION...
+verify() {
+	local iterations
+	iterations=$(scaled "$1")
+	shift
+	program copy_verify --src "$disk" --seed $((seed += 1)) --iterations "$iterations" "$@"
+}
+
+# shape NAME PARAMETER=VALUE...: a controller, put to work.
+shape() {
+	local name=$1
+	shift
+	set_param "$@"
+	disk=$(attach "$name" -k 30 | tail -n 1)
+	printf '# %s: blocks of %s, at most %s bytes, ranges of %s, %s ranges\n' "$name" \
+		"$(queue "$disk" logical_block_size)" "$(queue "$disk" copy_max_bytes)" \
+		"$(queue "$disk" copy_max_range_hw_bytes)" "$(queue "$disk" copy_max_ranges)"
+	verify 40 --mode auto --expect offload --max-bytes 2MiB
+	verify 15 --mode mixed --max-bytes 1MiB --copiers 3 --writers 2
+	verify 3 --mode offload --max-bytes "$largest"
+}
+
+# The same source, copied by each to a place of its own.
+# shellcheck disable=SC2317 # called by check
+nvme_cli_agrees() {
+	local size=$((64 * 512)) theirs=$((8192 * 512)) ours=$((16384 * 512))
+	fill "$disk" 0 $((1024 * 1024))
+	nvme copy "$disk" --slbs=16,512,200 --blocks=63,63,63 --sdlba=8192 --format=0
+	copy_once --mode offload "$disk" "$disk" $((16 * 512)) "$ours" "$size" \
+		$((512 * 512)) $((ours + size)) "$size" $((200 * 512)) $((ours + 2 * size)) "$size"
+	copies_are_equal "$disk" "$theirs" "$ours" $((3 * size)) &&
+		copies_are_equal "$disk" $((512 * 512)) $((ours + size)) "$size"
+}
+
+echo "# seed $seed"
+modprobe nvme-debug i_know=1
+largest=64MiB
+shape small size=160M block_size=512 mssrl=128 mcl=128 msrc=127
+detach small
+shape small4k size=160M block_size=4096 mssrl=128 mcl=128 msrc=127
+detach small4k
+largest=256MiB
+shape large size=640M block_size=512 mssrl=65535 mcl=1048576 msrc=255
+check 'nvme copy and BLKCOPY leave the same bytes' nvme_cli_agrees
+detach large
+shape large4k size=640M block_size=4096 mssrl=8192 mcl=131072 msrc=255
+detach large4k
+check 'the module goes' modprobe -r nvme-debug
+finish
