@@ -30,7 +30,7 @@ program() {
 }
 
 # queue DEV ATTRIBUTE: value of a queue attribute of a disk.
-queue() { cat "/sys/block/${1#/dev/}/queue/$2"; }
+queue() { printf '%s\n' "$(<"/sys/block/${1#/dev/}/queue/$2")"; }
 
 # set_queue DEV ATTRIBUTE VALUE
 set_queue() { echo "$3" >"/sys/block/${1#/dev/}/queue/$2"; }

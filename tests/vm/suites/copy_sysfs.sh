@@ -8,32 +8,38 @@ set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
 
+declare -A identify
+
+# stated FIELD: of the namespace.
+stated() {
+	[[ ${identify[$name]} =~ (^|$'\n')$1[[:space:]]*:[[:space:]]*(-?[0-9]+) ]]
+	printf '%s\n' "${BASH_REMATCH[2]}"
+}
+
 # setup NAME: what the namespace states, by an independent reader of Identify, and what the
 # queue should say then. Sets what the functions below work on.
 setup() {
-	local identify
 	name=$1
 	disk=/dev/$name
 	block=$(blockdev --getss "$disk")
-	identify=$(nvme id-ns "$disk" -o json)
-	mssrl=$(jq .mssrl <<<"$identify")
+	[ -n "${identify[$name]:-}" ] || identify[$name]=$(nvme id-ns "$disk")
+	mssrl=$(stated mssrl)
 	# Printed as a signed number.
-	mcl=$(($(jq .mcl <<<"$identify") & 0xffffffff))
-	msrc=$(jq .msrc <<<"$identify")
+	mcl=$(($(stated mcl) & 0xffffffff))
+	msrc=$(stated msrc)
 	# A bio holds less than 4 GiB, in whole blocks.
 	most=$((((1 << 32) - 1) / block * block))
 	hw=$((mcl * block < most ? mcl * block : most))
 	range=$((mssrl * block))
 	ranges=$((msrc + 1))
 	[ $hw != 0 ] && [ $range != 0 ] || hw=0 range=0 ranges=0
-	printf '# %s: mssrl %s mcl %s msrc %s blocks of %s\n' "$disk" "$mssrl" "$mcl" "$msrc" \
-		"$block"
 }
 
 # same TEST GOT WANT
 same() { check_equal "$name: $1" "$2" "$3"; }
 
 values() {
+	echo "# $disk: mssrl $mssrl mcl $mcl msrc $msrc blocks of $block"
 	same "copy_max_hw_bytes" "$(queue "$disk" copy_max_hw_bytes)" $hw
 	same "copy_max_bytes starts there" "$(queue "$disk" copy_max_bytes)" $hw
 	same "copy_max_range_hw_bytes" "$(queue "$disk" copy_max_range_hw_bytes)" $range
@@ -112,23 +118,31 @@ commands_fit() {
 		"$(commands "${scattered[@]}")" $(((256 + want - 1) / want))
 }
 
-# Reading the namespace again must not undo what the administrator lowered.
+# Reading the namespaces again must not undo what the administrator lowered.
 rescan() {
-	set_queue "$disk" copy_max_bytes "$block"
-	echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
-	wait_for 2 false || :
-	same "copy_max_bytes survives a rescan" "$(queue "$disk" copy_max_bytes)" "$block"
-	set_queue "$disk" copy_max_bytes $hw
+	for name in "${disks[@]}"; do
+		setup "$name"
+		set_queue "$disk" copy_max_bytes "$block"
+		echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
+	done
+	sleep 2
+	for name in "${disks[@]}"; do
+		setup "$name"
+		same "copy_max_bytes survives a rescan" "$(queue "$disk" copy_max_bytes)" \
+			$((hw < block ? hw : block))
+	done
 }
 
-for name in nvme{0..5}n1; do
+disks=(nvme{0..5}n1)
+for name in "${disks[@]}"; do
 	setup "$name"
 	values
+done
+rescan
+for name in "${disks[@]}"; do
+	setup "$name"
 	writes
 	off
-	if [ $hw != 0 ]; then
-		rescan
-		commands_fit
-	fi
+	[ $hw = 0 ] || commands_fit
 done
 finish
