@@ -101,6 +101,28 @@ add_accounts() {
 	printf '%s\n' "$guest_uuid" >"$1/etc/nvme/hostid"
 	ln -s /proc/self/mounts "$1/etc/mtab"
 }
+
+# What init mounts, and what it puts in /dev.
+add_mounts() {
+	mkdir -p "$1/etc/dev/pts" "$1/etc/dev/shm"
+	ln -s /proc/self/fd "$1/etc/dev/fd"
+	ln -s fd/0 "$1/etc/dev/stdin"
+	ln -s fd/1 "$1/etc/dev/stdout"
+	ln -s fd/2 "$1/etc/dev/stderr"
+	cat >"$1/etc/fstab" <<-'FSTAB'
+		proc /proc proc defaults 0 0
+		sysfs /sys sysfs defaults 0 0
+		devpts /dev/pts devpts defaults 0 0
+		tmpfs /dev/shm tmpfs defaults 0 0
+		tmpfs /run tmpfs defaults 0 0
+		tmpfs /tmp tmpfs mode=1777 0 0
+		bpf /sys/fs/bpf bpf defaults 0 0
+		debugfs /sys/kernel/debug debugfs defaults 0 0
+		tracefs /sys/kernel/tracing tracefs defaults 0 0
+		configfs /sys/kernel/config configfs defaults 0 0
+		cgroup2 /sys/fs/cgroup cgroup2 defaults 0 0
+	FSTAB
+}
 guest_uuid=6d8a11c2-5f4e-4d0f-9a4c-bd7c5f2c7e21
 
 fill_system() {
@@ -120,6 +142,7 @@ fill_system() {
 		[ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 	done < <("$root/usr/bin/busybox" --list)
 	add_accounts "$root"
+	add_mounts "$root"
 	mkdir -p "$root/usr/lib/locale"
 	cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"
 	cp "$top/tests/vm/init" "$root/init"

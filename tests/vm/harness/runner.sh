@@ -71,7 +71,7 @@ fi
 # A stand-in for tests/vm/run: what it is asked to do is what the header lines say.
 printf '#!/bin/sh\necho "ok $*"\n' >"$work/tests/vm/run"
 chmod +x "$work/tests/vm/run"
-printf '%s\n' '#!/bin/bash' '# vm: --nvme 8M --timeout 10' '# vm: --nvme 9M' '# with: a b' \
+printf '%s\n' '#!/bin/bash' '# vm: --nvme 8M --timeout 10' '# vm: --nvme 9M' '# with: a b' '# leaks: yes' \
 	>"$work/tests/vm/suites/twice.sh"
 printf '%s\n' '#!/bin/bash' '# debug: no' >"$work/tests/vm/suites/plain.sh"
 sum 'a VM suite runs once per line' 0 '3 passed, 0 failed, 0 skipped' vm
@@ -79,5 +79,7 @@ check 'with its options' grep -qx \
 	'ok --with a --with b --nvme 8M --timeout 10 -- /tests/vm/suites/twice.sh' "$work/log"
 sum 'debug kernels, without those that said no' 0 '4 passed, 0 failed, 0 skipped' \
 	--debug kasan --debug lockdep
+check 'with a look for leaks where that can be' test \
+	"$(grep -c -- '--leak-check -- /tests/vm/suites/twice.sh' "$work/log")" = 2
 check 'with more time' grep -q -- '--timeout 50 --debug-kernel lockdep' "$work/log"
 finish

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Everything that BLKCOPY must refuse: on disks and partitions, with blocks of 512 and 4096
 # bytes, and next to a mounted file system.
+# leaks: yes
 # vm: --nvme 64M --nvme 96M,logical_block_size=4096,physical_block_size=4096 --nvme 96M --timeout 120
 # with: build/tests/vm/ioctl_args build/tests/vm/copy_fuzz build/tests/vm/copy_once
 set -euo pipefail

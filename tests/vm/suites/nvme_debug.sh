@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# leaks: yes
 # vm: --nvme 64M --timeout 300
 # nvme-debug, with nvme-cli, dd, fio and blkdiscard as judges; they also judge QEMU's
 # controller (the --nvme above) where it should do the same. Names like C18 are the

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Policies: load, replace, unload, and everything that can be wrong about them.
+# leaks: yes
 # vm: --nvme 256M --timeout 300
 # debug: yes
 # Names of disks and pins have no blanks, and many functions are called by check.
