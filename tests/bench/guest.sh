@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# One round of `make bench`, in the guest, on a clock that counts instructions. Prints a line
+# of JSON per measurement, {"name", "value", ...}: instructions of one operation, from the
+# batch in the middle unless it says otherwise.
+#
+# The device is nvme-debug, since all that it does is done by the guest's processor and so
+# is counted, to the digit. QEMU's controller works outside of the guest: a copy on it costs
+# the guest waiting, whose length differs each time.
+set -eEuo pipefail
+shopt -s inherit_errexit
+trap 'echo "guest.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+# shellcheck source=tests/vm/lib.sh
+. /tests/vm/lib.sh
+
+tracing=/sys/kernel/tracing
+operations=100
+batches=100
+bytes=4096
+
+connect() {
+	modprobe nvme-debug i_know=1 size=64M
+	nvme connect -t debug -a bench -n nqn.2024-01.org.example:bench >/dev/null
+	disk=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4)
+	wait_for 10 test -b "/dev/$disk"
+}
+
+bench() { copybench "$1" "/dev/$disk" $operations "${2:-$batches}" "$bytes"; }
+
+# measure NAME KIND [STATISTIC [BATCHES]]
+measure() {
+	bench "$2" "${4:-$batches}" >/tmp/measured
+	jq -c --arg name "$1" --arg of "${3:-median}" '{ name: $name, value: .[$of] } + .' /tmp/measured
+}
+
+with_policy() {
+	local name=$1
+	shift
+	bpfcopy load "$@" --dev "$disk" >/dev/null
+	measure "$name" offload
+	bpfcopy unload --dev "$disk" >/dev/null
+}
+
+# with_tracer NAME reader|stopped OPTION...: what the tracer's programs cost, with its reader
+# stopped, so that it takes no time from the batches (so few that it would not be woken); or what
+# it costs altogether on this one processor, on average, with a reader that prints JSON.
+with_tracer() {
+	local name=$1 reader=$2 tracer
+	shift 2
+	bpfcopy trace -o ndjson --fail-on-loss "$@" >/tmp/trace 2>/tmp/trace.err &
+	tracer=$!
+	wait_for 20 grep -q '"hello"' /tmp/trace
+	if [ "$reader" = stopped ]; then
+		kill -STOP $tracer
+		measure "$name" offload median 14
+		kill -CONT $tracer
+	else
+		measure "$name" offload mean
+	fi
+	kill -TERM $tracer
+	wait $tracer || { cat /tmp/trace.err; return 1; } >&2
+}
+
+# device NAME KIND: what nvme-debug itself does for an operation, as the graph tracer sees
+# it: the whole of ndbg_io_cmd(), summed over its calls.
+device() {
+	echo ndbg_io_cmd >$tracing/set_ftrace_filter
+	echo ndbg_io_cmd >$tracing/set_graph_function
+	echo 16384 >$tracing/buffer_size_kb
+	echo function_graph >$tracing/current_tracer
+	bench "$2" >/dev/null
+	echo 0 >$tracing/tracing_on
+	# A long one has a mark before its time.
+	sed -nE 's/.*[ )]([0-9]+\.[0-9]+) us .*ndbg_io_cmd.*/\1/p' $tracing/trace >/tmp/durations
+	echo nop >$tracing/current_tracer
+	echo >$tracing/set_ftrace_filter
+	echo >$tracing/set_graph_function
+	echo 1 >$tracing/tracing_on
+	jq -cnR --arg name "$1" --argjson operations $(((batches + 1) * operations)) '
+		[inputs | tonumber * 1000]
+		| { name: $name, value: (add / $operations), calls: length }' </tmp/durations
+}
+
+# size SUFFIX BYTES BATCHES: the same at another size, without tracer and policy.
+size() {
+	bytes=$2 batches=$3
+	bench fill 1 >/dev/null
+	measure "pair$1" pair
+	measure "emulate$1" emulate
+	measure "passthrough$1" passthrough
+	measure "offload$1" offload
+	device "device-pair$1" pair
+	device "device-offload$1" offload
+}
+
+connect
+size '' 4096 100
+measure syscall nothing
+with_policy offload-empty empty
+with_policy offload-threshold threshold min_bytes=4KiB
+with_tracer offload-trace stopped
+with_tracer offload-trace-tokens stopped --tokens
+with_tracer offload-trace-reader reader
+measure offload-again offload
+size -64k 65536 20
+size -1m 1048576 3
