@@ -149,17 +149,17 @@ nap() { read -rt "$1" -u 9 _ || :; }
 
 # pace DISK PID: slow the copy down, so that the policy changes in its middle and not after
 # it: let it run for a moment again and again, say when it is well on its way, and hold it
-# near its end until it is released. A stopped process finishes the copy it is in, so
+# half-way until it is released. A stopped process finishes the copy it is in, so
 # latencies stay true. All on one processor, or the copy could run away meanwhile.
 pace() {
 	local rows
 	taskset -cp 0 $BASHPID >/dev/null
 	until [ -e "$dir/$1.released" ]; do
 		rows=$(wc -l <$dir/live)
-		[ "$rows" -lt $((small_copies / 8)) ] || : >"$dir/$1.under-way"
-		if [ "$rows" -lt $((small_copies * 3 / 4)) ]; then
+		[ "$rows" -lt $((small_copies / 16)) ] || : >"$dir/$1.under-way"
+		if [ "$rows" -lt $((small_copies / 2)) ]; then
 			kill -CONT "$2" || return 0
-			nap 0.03
+			nap 0.005
 			kill -STOP "$2" || return 0
 		fi
 		nap 0.1
