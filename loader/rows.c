@@ -44,11 +44,12 @@ static bool number_of(const struct row_col *c, const void *row, uint64_t *v)
 
 static const char *text_of(const struct row_col *c, const void *row)
 {
-	const char *p = (const char *)row + c->offset;
+	const char *field = (const char *)row + c->offset;
+	const char *text = field;
 
 	if (c->type == ROW_TEXT)
-		memcpy(&p, p, sizeof(p));
-	return p && *p ? p : NULL;
+		memcpy(&text, field, sizeof(text));
+	return text && *text ? text : NULL;
 }
 
 static char **list_of(const struct row_col *c, const void *row)
