@@ -29,8 +29,11 @@ program() {
 	[ $status = 0 ] || tap_failed=$((tap_failed + 1))
 }
 
-# queue DEV ATTRIBUTE: value of a queue attribute of a disk.
-queue() { printf '%s\n' "$(<"/sys/block/${1#/dev/}/queue/$2")"; }
+# queue DEV ATTRIBUTE: value of a queue attribute of a disk, or of a partition's disk.
+queue() {
+	local name=${1#/dev/}
+	printf '%s\n' "$(<"/sys/block/${name%p[0-9]}/queue/$2")"
+}
 
 # set_queue DEV ATTRIBUTE VALUE
 set_queue() { echo "$3" >"/sys/block/${1#/dev/}/queue/$2"; }

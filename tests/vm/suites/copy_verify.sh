@@ -3,7 +3,7 @@
 # Random copies, every byte checked: on one disk, between disks, on partitions, with writers
 # elsewhere on the device; offloaded and emulated; with the limits that QEMU's controller
 # has by default, blocks of 4096 bytes, large limits, and small odd ones.
-# vm: --nvme 96M --nvme 96M,logical_block_size=4096,physical_block_size=4096 --nvme 520M,mssrl=65535,mcl=1048576,msrc=255 --nvme 96M,mssrl=7,mcl=13,msrc=2 --nvme 32M,mssrl=1,mcl=1,msrc=0 --timeout 240
+# vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 520M,mssrl=65535,mcl=1048576,msrc=255 --nvme 64M,mssrl=7,mcl=13,msrc=2 --nvme 32M,mssrl=1,mcl=1,msrc=0 --timeout 240
 # with: build/tests/vm/copy_verify
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
@@ -26,11 +26,12 @@ one_disk() {
 		"$(queue "$disk" copy_max_bytes)" "$(queue "$disk" copy_max_range_hw_bytes)" \
 		"$(queue "$disk" copy_max_ranges)"
 	# From one block to half the disk, once in one range and once in 256.
-	largest=$(($(blockdev --getsize64 "$disk") / 2 / 1048576 - 4))MiB
+	largest=$((($(blockdev --getsize64 "$disk") / 2 / 1048576 - 4) / T_SCALE))MiB
 	verify 3 --src "$disk" --mode offload --max-bytes "$largest"
 	verify 50 --src "$disk" --mode auto --expect offload --max-bytes 2MiB
 	verify 30 --src "$disk" --mode emulate --max-bytes 2MiB
-	verify 12 --src "$disk" --mode mixed --max-bytes 8MiB --max-ranges 4096
+	verify 12 --src "$disk" --mode mixed --max-bytes $((8192 / T_SCALE))KiB \
+		--max-ranges $((4096 / T_SCALE))
 }
 
 # Others copy and write meanwhile.
@@ -47,7 +48,7 @@ two_disks() {
 # Offloaded too, also from one to another.
 partitions() {
 	local disk=$1
-	partition "$disk" 32MiB -
+	partition "$disk" 24MiB -
 	verify 30 --src "${disk}p2" --mode offload --max-bytes 2MiB
 	verify 30 --src "${disk}p1" --dst "${disk}p2" --mode offload --max-bytes 2MiB
 	verify 10 --src "${disk}p2" --dst "${disk}p1" --mode mixed --max-bytes 2MiB --copiers 2 \
@@ -55,8 +56,12 @@ partitions() {
 }
 
 echo "# seed $seed"
+if [ "$T_SCALE" != 1 ]; then
+	partition $large 128MiB
+	large=${large}p1
+fi
 for disk in $plain $blocks $large $odd; do one_disk "$disk"; done
-verify 3 --src $large --mode emulate --max-bytes 256MiB
+verify 3 --src $large --mode emulate --max-bytes $((256 / T_SCALE))MiB
 # Each block is a command.
 verify 20 --src $single --mode offload --max-bytes 1MiB
 for disk in $plain $blocks $odd; do crowded "$disk"; done
