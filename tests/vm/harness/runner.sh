@@ -75,8 +75,8 @@ printf '%s\n' '#!/bin/bash' '# vm: --nvme 8M --timeout 10' '# vm: --nvme 9M' '# 
 	>"$work/tests/vm/suites/twice.sh"
 printf '%s\n' '#!/bin/bash' '# debug: no' >"$work/tests/vm/suites/plain.sh"
 sum 'a VM suite runs once per line' 0 '3 passed, 0 failed, 0 skipped' vm
-check 'with its options' grep -qx \
-	'ok --with a --with b --nvme 8M --timeout 10 -- /tests/vm/suites/twice.sh' "$work/log"
+check 'with its options, and twice the time' grep -qx \
+	'ok --with a --with b --nvme 8M --timeout 20 -- /tests/vm/suites/twice.sh' "$work/log"
 sum 'debug kernels, without those that said no' 0 '4 passed, 0 failed, 0 skipped' \
 	--debug kasan --debug lockdep
 check 'with a look for leaks where that can be' test \
