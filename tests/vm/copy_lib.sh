@@ -32,7 +32,8 @@ program() {
 # queue DEV ATTRIBUTE: value of a queue attribute of a disk, or of a partition's disk.
 queue() {
 	local name=${1#/dev/}
-	printf '%s\n' "$(<"/sys/block/${name%p[0-9]}/queue/$2")"
+	case $name in nvme*) name=${name%p[0-9]} ;; esac
+	printf '%s\n' "$(<"/sys/block/$name/queue/$2")"
 }
 
 # set_queue DEV ATTRIBUTE VALUE

@@ -30,8 +30,8 @@ start() {
 started() {
 	case " $* " in
 	*' ndjson '*) grep -q '"type":"hello"' $output ;;
-	# The two others only tell people.
-	*' json '*) sleep 3 ;;
+	# JSON comes at the end and nobody is told before: ask the kernel who is attached.
+	*' json '*) bpftool link show | grep -q tracing && sleep 1 ;;
 	*) grep -q '^Tracing' $errors ;;
 	esac
 }
