@@ -59,7 +59,7 @@ bool ndbg_io_connected(struct ndbg_ctrl *ctrl)
 static void ndbg_rearm_kato(struct ndbg_ctrl *ctrl)
 {
 	if (ctrl->kato)
-		mod_delayed_work(system_wq, &ctrl->kato_work,
+		mod_delayed_work(nvme_wq, &ctrl->kato_work,
 				 2 * msecs_to_jiffies(ctrl->kato));
 }
 

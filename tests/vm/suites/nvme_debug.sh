@@ -439,6 +439,12 @@ test_keep_alive() {
 	check_equal 'keep-alive keeps it alive' \
 		"$(cat "/sys/class/nvme/$(ctrl_of ka)/state")" live
 	check 'and it never expired' bash -c '! dmesg | grep -q "no Keep Alive"'
+	# The host counts in seconds, so it cannot keep this promise.
+	check 'promise a sign of life every 100 ms' nvme set-feature "$(ctrl_path ka)" -f 0xf -v 100
+	check 'the controller misses it' \
+		wait_for 10 bash -c 'dmesg | grep -q "no Keep Alive for 200 ms"'
+	check 'and is back after a reset, with the old promise' wait_for 20 \
+		bash -c "nvme get-feature $(ctrl_path ka) -f 0xf | grep -q 'value:0x000003e8'"
 	check 'it still reads' dd if="$d" of=/dev/null bs=4k count=1 iflag=direct
 	detach ka
 }
