@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Judges that know nothing of copies: fio writes and verifies, bpftrace counts, nvme-cli
 # copies the same blocks; and copies while the queue is frozen and its limits change.
-# vm: --nvme 96M --nvme 48M --mem 2048 --timeout 180
-# vm: --nvme 96M,logical_block_size=4096,physical_block_size=4096,mssrl=1024,mcl=4096 --nvme 48M --mem 2048 --timeout 180
+# vm: --nvme 96M --nvme 96M,logical_block_size=4096,physical_block_size=4096,mssrl=1024,mcl=4096 --nvme 48M --mem 2048 --timeout 240
 # with: bpftrace build/tests/vm/copy_verify build/tests/vm/copy_once
 # Functions are called by name, through check and while_copying:
 # shellcheck disable=SC2317
@@ -11,8 +10,14 @@ set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
 
-disk=/dev/nvme0n1 other=/dev/nvme1n1
-block=$(blockdev --getss $disk)
+other=/dev/nvme2n1
+
+# on NAME: what the functions below work on.
+on() {
+	name=$1
+	disk=/dev/$name
+	block=$(blockdev --getss "$disk")
+}
 
 # fio_job DEV OPTION...: 32 MiB of blocks that carry their own offset and checksum.
 fio_job() {
@@ -25,16 +30,17 @@ fio_job() {
 
 # fio compares the offset, so the copy goes to the same offset of another partition.
 fio_verifies() {
-	partition $disk 40MiB 40MiB
-	check "fio writes" fio_job ${disk}p1 --do_verify=0
-	check "the copy, offloaded" copy_once --mode offload ${disk}p1 ${disk}p2 0 0 32MiB
-	check "fio verifies the offloaded copy" fio_job ${disk}p2 --verify_only
-	check "the copy, to another disk" copy_once ${disk}p1 $other 0 0 32MiB
-	check "fio verifies the emulated copy" fio_job $other --verify_only
+	partition "$disk" 40MiB 40MiB
+	check "$name: fio writes" fio_job "${disk}p1" --do_verify=0
+	check "$name: the copy, offloaded" copy_once --mode offload "${disk}p1" "${disk}p2" 0 0 32MiB
+	check "$name: fio verifies the offloaded copy" fio_job "${disk}p2" --verify_only
+	check "$name: the copy, to another disk" copy_once "${disk}p1" $other 0 0 32MiB
+	check "$name: fio verifies the emulated copy" fio_job $other --verify_only
 	# Would it notice?
-	fill ${disk}p2 $((17 << 20)) 4096
-	check_status "fio notices 4 KiB that are wrong" 1 \
-		not_zero fio_job ${disk}p2 --verify_only
+	fill "${disk}p2" $((17 << 20)) 4096
+	check_status "$name: fio notices 4 KiB that are wrong" 1 \
+		not_zero fio_job "${disk}p2" --verify_only
+	sfdisk -q --delete "$disk"
 }
 
 # Any failure is 1: fio has more than one.
@@ -46,32 +52,32 @@ bpftrace_counts() {
 	bpftrace -e "$script" >/tmp/bpftrace 2>&1 &
 	local pid=$!
 	wait_for 60 grep -q ready /tmp/bpftrace
-	copy_once --count 23 $disk $disk 0 48MiB $((3 * block)) >/dev/null
+	copy_once --count 23 "$disk" "$disk" 0 48MiB $((3 * block)) >/dev/null
 	kill -INT $pid
 	wait $pid || :
-	check_equal "bpftrace counts the 23 copies" \
+	check_equal "$name: bpftrace counts the 23 copies" \
 		"$(sed -n 's/^@copies: //p' /tmp/bpftrace)" 23
-	check_equal "bpftrace adds up their bytes" \
+	check_equal "$name: bpftrace adds up their bytes" \
 		"$(sed -n 's/^@bytes: //p' /tmp/bpftrace)" $((23 * 3 * block))
 }
 
 # Blocks 100-107 to 200 and to 300, by nvme-cli's own command and by ours.
 nvme_cli_agrees() {
-	fill $disk 0 1048576
-	check "nvme copy" nvme copy $disk --sdlba=200 --slbs=100 --blocks=7 --format=0
-	check "the same with BLKCOPY" copy_once --mode offload $disk $disk \
+	fill "$disk" 0 1048576
+	check "$name: nvme copy" nvme copy "$disk" --sdlba=200 --slbs=100 --blocks=7 --format=0
+	check "$name: the same with BLKCOPY" copy_once --mode offload "$disk" "$disk" \
 		$((100 * block)) $((300 * block)) $((8 * block))
-	check "nvme copy and BLKCOPY made the same" \
-		copies_are_equal $disk $((200 * block)) $((300 * block)) $((8 * block))
-	check "and it is the source" \
-		copies_are_equal $disk $((100 * block)) $((300 * block)) $((8 * block))
+	check "$name: nvme copy and BLKCOPY made the same" \
+		copies_are_equal "$disk" $((200 * block)) $((300 * block)) $((8 * block))
+	check "$name: and it is the source" \
+		copies_are_equal "$disk" $((100 * block)) $((300 * block)) $((8 * block))
 }
 
 # while_copying NAME COMMAND...: COMMAND again and again while random copies run.
 while_copying() {
-	local name=$1 pid n=0
+	local what="$name: $1" pid n=0
 	shift
-	copy_verify --src $disk --iterations "$(scaled 60)" --max-bytes 4MiB --copiers 2 \
+	copy_verify --src "$disk" --iterations "$(scaled 60)" --max-bytes 4MiB --copiers 2 \
 		--seed $((RANDOM + 1)) >/tmp/copying 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
@@ -79,8 +85,8 @@ while_copying() {
 		n=$((n + 1))
 		sleep 0.01
 	done
-	printf '# %s: %s times\n' "$name" $n
-	check "$name while copies run" wait $pid
+	printf '# %s: %s times\n' "$what" $n
+	check "$what while copies run" wait $pid
 	grep '^#' /tmp/copying
 }
 
@@ -100,22 +106,26 @@ change_depth() {
 }
 
 rescan() {
-	echo 1 >/sys/class/nvme/nvme0/rescan_controller
+	echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
 }
 
 reset() {
-	echo 1 >/sys/class/nvme/nvme0/reset_controller
+	echo 1 >"/sys/class/nvme/${name%n1}/reset_controller"
 	sleep 0.2
 }
 
-fio_verifies
-bpftrace_counts
-nvme_cli_agrees
-wipefs -qa $disk && blockdev --rereadpt $disk
+for name in nvme0n1 nvme1n1; do
+	on $name
+	fio_verifies
+	bpftrace_counts
+	nvme_cli_agrees
+done
+on nvme0n1
 while_copying "switching the scheduler" switch_scheduler
-while_copying "changing copy_max_bytes" change_limit
-set_queue "$disk" copy_max_bytes $unlimited
 while_copying "changing the depth of the queue" change_depth
-while_copying "rescanning the controller" rescan
 while_copying "resetting the controller" reset
+on nvme1n1
+while_copying "changing copy_max_bytes" change_limit
+set_queue "$disk" copy_max_bytes "$unlimited"
+while_copying "rescanning the controller" rescan
 finish

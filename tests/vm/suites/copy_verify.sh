@@ -31,7 +31,7 @@ one_disk() {
 	verify 50 --src "$disk" --mode auto --expect offload --max-bytes 2MiB
 	verify 30 --src "$disk" --mode emulate --max-bytes 2MiB
 	verify 12 --src "$disk" --mode mixed --max-bytes $((8192 / T_SCALE))KiB \
-		--max-ranges $((4096 / T_SCALE))
+		--max-ranges $((4096 / T_SCALE / T_SCALE))
 }
 
 # Others copy and write meanwhile.
