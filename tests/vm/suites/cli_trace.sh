@@ -31,7 +31,7 @@ started() {
 	case " $* " in
 	*' ndjson '*) grep -q '"type":"hello"' $output ;;
 	# JSON comes at the end and nobody is told before: ask the kernel who is attached.
-	*' json '*) bpftool link show | grep -q tracing && sleep 1 ;;
+	*' json '*) bpftool link show | grep -c blk_copy_token_free ;;
 	*) grep -q '^Tracing' $errors ;;
 	esac
 }
