@@ -7,8 +7,9 @@
 # conformance statements of the Copy command that a case is about.
 set -euo pipefail
 . /tests/vm/lib.sh
+# shellcheck source=tests/vm/debug_lib.sh
+. "$(dirname "$0")/../debug_lib.sh"
 
-params=/sys/module/nvme_debug/parameters
 tmp=$(mktemp -d)
 # A debug kernel looks for what the standard one cannot see; what the standard one has judged
 # many times over it need not see as often.
@@ -22,45 +23,6 @@ qemu=''
 copy_bits='[(.oncs / 256 | floor) % 2, .ocfs]'
 
 # --- helpers ---
-
-# set_param NAME=VALUE...
-set_param() {
-	local p
-	for p in "$@"; do
-		echo "${p#*=}" >"$params/${p%%=*}"
-	done
-}
-
-# The block device of controller $1 (its address), as soon as there is one.
-disk_of() {
-	local a c d
-	for a in /sys/class/nvme/*/address; do
-		[ "$(cat "$a")" = "traddr=$1" ] || continue
-		c=${a%/address}
-		for d in "$c"/nvme*n*; do
-			[ -b "/dev/${d##*/}" ] && echo "/dev/${d##*/}" && return
-		done
-	done
-	return 1
-}
-
-ctrl_of() {
-	local a
-	for a in /sys/class/nvme/*/address; do
-		[ "$(cat "$a")" = "traddr=$1" ] && basename "${a%/address}" && return
-	done
-	return 1
-}
-
-# attach ADDRESS [OPTION...]: connect, wait for the disk, say which.
-attach() {
-	local addr=$1
-	shift
-	nvme connect -t debug -a "$addr" -n "nqn.test:$addr" "$@" >&2 || return
-	wait_for 20 disk_of "$addr" && disk_of "$addr"
-}
-
-detach() { nvme disconnect -n "nqn.test:$1" >/dev/null; }
 
 # le BYTES VALUE: append VALUE to $hex, least significant byte first.
 le() {
