@@ -7,7 +7,6 @@
  * and must stay so. Other signals must not end it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "stamp.h"
 
 #define SETTLE_MS 300 /* a late write would come within this time */
@@ -232,49 +232,26 @@ static void test_other_signals(void)
 		t_ok(name);
 }
 
-static void parse_option(int c)
-{
-	switch (c) {
-	case 's':
-		opt.src = optarg;
-		return;
-	case 'd':
-		opt.dst = optarg;
-		return;
-	case 'm':
-		opt.mode = optarg;
-		return;
-	case 'b':
-		opt.bytes = t_bytes(optarg, "--bytes");
-		return;
-	case 'r':
-		opt.rounds = t_number(optarg, "--rounds");
-		return;
-	case 'B':
-		opt.bound_ms = t_number(optarg, "--bound-ms");
-		return;
-	case 'S':
-		opt.seed = t_number(optarg, "--seed");
-		return;
-	}
-	t_die("usage: copy_kill --src DEV [--dst DEV] [--bytes SIZE] [--rounds N]\n"
-	      "  [--bound-ms T] [--mode auto|offload|emulate] [--seed N]");
-}
+static const char usage[] =
+	"usage: copy_kill --src DEV [--dst DEV] [--bytes SIZE] [--rounds N]\n"
+	"  [--bound-ms T] [--mode auto|offload|emulate] [--seed N]";
 
 static void parse(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "src", 1, NULL, 's' },    { "dst", 1, NULL, 'd' },
-		{ "mode", 1, NULL, 'm' },   { "bytes", 1, NULL, 'b' },
-		{ "rounds", 1, NULL, 'r' }, { "bound-ms", 1, NULL, 'B' },
-		{ "seed", 1, NULL, 'S' },   { NULL, 0, NULL, 0 },
+	static const struct t_option options[] = {
+		{ "--src", .text = &opt.src },
+		{ "--dst", .text = &opt.dst },
+		{ "--mode", .text = &opt.mode },
+		{ "--bytes", .bytes = &opt.bytes },
+		{ "--rounds", .number = &opt.rounds },
+		{ "--bound-ms", .number = &opt.bound_ms },
+		{ "--seed", .number = &opt.seed },
+		{},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-		parse_option(c);
-	if (!opt.src || optind != argc || t_mode_flags(opt.mode) < 0)
-		parse_option('?');
+	t_options(argc, argv, options, usage);
+	if (!opt.src || t_mode_flags(opt.mode) < 0)
+		t_die("%s", usage);
 	if (!opt.dst)
 		opt.dst = opt.src;
 	opt.flags = t_mode_flags(opt.mode);

@@ -8,7 +8,6 @@
  * compared. The same seed makes the same requests.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <sys/random.h>
 
 #include "layout.h"
+#include "options.h"
 #include "stamp.h"
 
 #define NEIGHBOURS  8 /* units compared on either side of a destination */
@@ -34,12 +34,13 @@ static struct {
 	u64 seed;
 	u64 iterations;
 	u64 max_bytes;
-	u32 max_ranges;
+	u64 max_ranges;
+	u64 copiers;
+	u64 writers;
 	u32 flags;
-	u32 copiers;
-	u32 writers;
 } opt = {
 	.mode = "auto",
+	.expect = "any",
 	.iterations = 100,
 	.max_bytes = 1 << 20,
 	.max_ranges = 256,
@@ -298,65 +299,32 @@ static void open_devices(void)
 	stamped_write(dst, 0, dst->nr, 0xfe, 1);
 }
 
-static void parse_option(int c)
-{
-	switch (c) {
-	case 's':
-		opt.src = optarg;
-		return;
-	case 'd':
-		opt.dst = optarg;
-		return;
-	case 'm':
-		opt.mode = optarg;
-		return;
-	case 'e':
-		opt.expect = optarg;
-		return;
-	case 'S':
-		opt.seed = t_number(optarg, "--seed");
-		return;
-	case 'i':
-		opt.iterations = t_number(optarg, "--iterations");
-		return;
-	case 'b':
-		opt.max_bytes = t_bytes(optarg, "--max-bytes");
-		return;
-	case 'r':
-		opt.max_ranges = t_number(optarg, "--max-ranges");
-		return;
-	case 'c':
-		opt.copiers = t_number(optarg, "--copiers");
-		return;
-	case 'w':
-		opt.writers = t_number(optarg, "--writers");
-		return;
-	}
-	t_die("usage: copy_verify --src DEV [--dst DEV] [--mode auto|offload|emulate|mixed]\n"
-	      "  [--expect any|offload|emulate] [--seed N] [--iterations N] [--max-bytes SIZE]\n"
-	      "  [--max-ranges N] [--copiers N] [--writers N]");
-}
+static const char usage[] =
+	"usage: copy_verify --src DEV [--dst DEV] [--mode auto|offload|emulate|mixed]\n"
+	"  [--expect any|offload|emulate] [--seed N] [--iterations N] [--max-bytes SIZE]\n"
+	"  [--max-ranges N] [--copiers N] [--writers N]";
 
 static void parse(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "src", 1, NULL, 's' },       { "dst", 1, NULL, 'd' },
-		{ "mode", 1, NULL, 'm' },      { "expect", 1, NULL, 'e' },
-		{ "seed", 1, NULL, 'S' },      { "iterations", 1, NULL, 'i' },
-		{ "max-bytes", 1, NULL, 'b' }, { "max-ranges", 1, NULL, 'r' },
-		{ "copiers", 1, NULL, 'c' },   { "writers", 1, NULL, 'w' },
-		{ NULL, 0, NULL, 0 },
+	static const struct t_option options[] = {
+		{ "--src", .text = &opt.src },
+		{ "--dst", .text = &opt.dst },
+		{ "--mode", .text = &opt.mode },
+		{ "--expect", .text = &opt.expect },
+		{ "--seed", .number = &opt.seed },
+		{ "--iterations", .number = &opt.iterations },
+		{ "--max-bytes", .bytes = &opt.max_bytes },
+		{ "--max-ranges", .number = &opt.max_ranges },
+		{ "--copiers", .number = &opt.copiers },
+		{ "--writers", .number = &opt.writers },
+		{},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-		parse_option(c);
-	if (!opt.src || optind != argc)
-		parse_option('?');
+	t_options(argc, argv, options, usage);
+	if (!opt.src)
+		t_die("%s", usage);
 	if (!opt.dst)
 		opt.dst = opt.src;
-	if (!opt.expect)
-		opt.expect = "any";
 	opt.flags = !strcmp(opt.mode, "mixed") ? MIXED :
 						 (u32)t_mode_flags(opt.mode);
 	if (opt.flags == (u32)-1)
@@ -389,7 +357,7 @@ int main(int argc, char **argv)
 	       (t_now_ns() - begin) / 1000000);
 	snprintf(
 		name, sizeof(name),
-		"verify %s -> %s unit %u mode %s expect %s max %llu bytes %u ranges, seed %#llx",
+		"verify %s -> %s unit %u mode %s expect %s max %llu bytes %llu ranges, seed %#llx",
 		opt.src, opt.dst, src.unit, opt.mode, opt.expect, opt.max_bytes,
 		opt.max_ranges, opt.seed);
 	if (failures || bad || !copies)
