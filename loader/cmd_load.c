@@ -95,15 +95,13 @@ static int load_one(struct run *run, const struct target *target)
 		.diskseq = target->diskseq,
 		.params = run->params,
 		.nr_params = run->nr_params,
+		.dry_run = run->opts->dry_run,
 	};
 	struct policy_info info = {};
 	struct policy_error error = {};
 	int err;
 
-	if (run->opts->dry_run)
-		err = policy_dry_run(&spec, &info, &error);
-	else
-		err = policy_load(&spec, &info, &error);
+	err = policy_load(&spec, &info, &error);
 	if (!err) {
 		add_row(run, target, &info);
 		return EXIT_OK;

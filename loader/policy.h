@@ -43,6 +43,7 @@ struct policy_param {
  * @diskseq: refuse if the disk has another sequence number; 0 takes any
  * @params: variables of the policy to set before it is loaded
  * @nr_params: entries in @params
+ * @dry_run: everything up to the verifier; attach nothing, leave nothing
  */
 struct policy_spec {
 	const char *policy;
@@ -50,6 +51,7 @@ struct policy_spec {
 	uint64_t diskseq;
 	const struct policy_param *params;
 	size_t nr_params;
+	bool dry_run;
 };
 
 /**
@@ -71,7 +73,7 @@ struct policy_counter {
  * @name: how it was asked for when loaded, the basename without policy_ and
  *	.bpf.o for a path
  * @dev: its disk, POLICY_DEV_GLOBAL for the global slot
- * @link_id: bpf link id; 0 for a dry run
+ * @link_id: bpf link id; this and the ids below are 0 after a dry run
  * @map_id: id of the struct_ops map behind the link
  * @prog_id: id of the program that decides
  * @pin: path of the pinned link; "" if some other program holds the link
@@ -99,7 +101,7 @@ struct policy_error {
 /**
  * policy_load() - attach a policy, or replace the one that is there
  * @spec: what and where
- * @out: what is attached now
+ * @out: what is attached now, or would be
  * @err: filled on failure
  *
  * Replacement is atomic: every chunk is decided by the old or the new policy.
@@ -120,19 +122,6 @@ struct policy_error {
  */
 int policy_load(const struct policy_spec *spec, struct policy_info *out,
 		struct policy_error *err);
-
-/**
- * policy_dry_run() - everything policy_load() does, up to the verifier
- * @spec: what and where
- * @out: what would be attached
- * @err: filled on failure
- *
- * Loads the object into the kernel, attaches nothing, leaves nothing.
- *
- * Return: as policy_load().
- */
-int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
-		   struct policy_error *err);
 
 /**
  * policy_unload() - detach what is attached and remove its pins

@@ -202,13 +202,19 @@ static int fail_attach(const struct slot *slot, const struct policy_object *po,
 	}
 }
 
-/* A disk that vanishes right now takes its policy with it. */
-static int describe(const struct policy_types *types, const struct slot *slot,
-		    const struct policy_object *po, int link_fd,
-		    struct policy_info *out, struct policy_error *err)
+/*
+ * The policy is in its slot: pin its counters, say what is there now.  A disk
+ * that vanishes right now takes its policy with it.
+ */
+static int finish(const struct policy_types *types, const struct slot *slot,
+		  const struct policy_object *po, int link_fd,
+		  struct policy_info *out, struct policy_error *err)
 {
-	int error = policy_describe(types, link_fd, out);
+	int error = pin_counters(slot, po, err);
 
+	if (error)
+		return error;
+	error = policy_describe(types, link_fd, out);
 	return error ? fail_attach(slot, po, error, err) : 0;
 }
 
@@ -255,9 +261,7 @@ static int replace(const struct policy_types *types, const struct slot *slot,
 	else if (error)
 		error = fail_attach(slot, po, error, err);
 	if (!error)
-		error = pin_counters(slot, po, err);
-	if (!error)
-		error = describe(types, slot, po, link_fd, out, err);
+		error = finish(types, slot, po, link_fd, out, err);
 	out->replaced = true;
 	close(link_fd);
 	return error;
@@ -276,9 +280,7 @@ static int attach(const struct policy_types *types, const struct slot *slot,
 		return fail_attach(slot, po, error, err);
 	error = pin_link(slot, bpf_link__fd(link), err);
 	if (!error)
-		error = pin_counters(slot, po, err);
-	if (!error)
-		error = describe(types, slot, po, bpf_link__fd(link), out, err);
+		error = finish(types, slot, po, bpf_link__fd(link), out, err);
 	if (error)
 		unpin(slot);
 	/* Closes the descriptor; unpinned, that detaches. */
@@ -286,57 +288,36 @@ static int attach(const struct policy_types *types, const struct slot *slot,
 	return error;
 }
 
-static int load_object(const struct policy_types *types,
-		       const struct policy_spec *spec, const struct slot *slot,
-		       struct policy_info *out, struct policy_error *err)
+static int attach_locked(const struct policy_types *types,
+			 const struct slot *slot,
+			 const struct policy_object *po,
+			 struct policy_info *out, struct policy_error *err)
 {
-	struct policy_object po;
-	int lock, error;
+	int lock = lock_slots(err), error;
 
-	error = policy_object_load(spec, &po, err);
-	if (error)
-		return error;
-	lock = lock_slots(err);
-	if (lock < 0) {
-		error = lock;
-		goto close_object;
-	}
-	error = attach(types, slot, &po, out, err);
-	if (!error)
-		snprintf(out->pin, sizeof(out->pin), "%s", slot->link);
+	if (lock < 0)
+		return lock;
+	error = attach(types, slot, po, out, err);
 	close(lock);
-
-close_object:
-	policy_object_close(&po);
 	return error;
+}
+
+/* What attach() would tell, as far as that is known before. */
+static void foresee(const struct policy_types *types, const struct slot *slot,
+		    const struct policy_object *po, struct policy_info *out)
+{
+	struct policy_info there;
+
+	out->dev = slot->dev;
+	out->replaced = !policy_find(types, slot->dev, &there);
+	snprintf(out->name, sizeof(out->name), "%s", po->name);
 }
 
 int policy_load(const struct policy_spec *spec, struct policy_info *out,
 		struct policy_error *err)
 {
 	struct policy_types types;
-	struct slot slot;
-	int error;
-
-	memset(out, 0, sizeof(*out));
-	err->text[0] = '\0';
-	slot_init(&slot, spec->dev);
-	error = policy_types_get(&types, err);
-	if (error)
-		return error;
-	error = check_disk(&slot, err);
-	if (!error)
-		error = load_object(&types, spec, &slot, out, err);
-	policy_types_put(&types);
-	return error;
-}
-
-int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
-		   struct policy_error *err)
-{
-	struct policy_types types;
 	struct policy_object po;
-	struct policy_info there;
 	struct slot slot;
 	int error;
 
@@ -351,10 +332,12 @@ int policy_dry_run(const struct policy_spec *spec, struct policy_info *out,
 		error = policy_object_load(spec, &po, err);
 	if (error)
 		goto put_types;
-	out->dev = spec->dev;
-	out->replaced = !policy_find(&types, spec->dev, &there);
-	snprintf(out->name, sizeof(out->name), "%s", po.name);
-	snprintf(out->pin, sizeof(out->pin), "%s", slot.link);
+	if (spec->dry_run)
+		foresee(&types, &slot, &po, out);
+	else
+		error = attach_locked(&types, &slot, &po, out, err);
+	if (!error)
+		snprintf(out->pin, sizeof(out->pin), "%s", slot.link);
 	policy_object_close(&po);
 
 put_types:
