@@ -102,15 +102,10 @@ static int load_one(struct run *run, const struct target *target)
 	int err;
 
 	err = policy_load(&spec, &info, &error);
-	if (!err) {
-		add_row(run, target, &info);
-		return EXIT_OK;
-	}
-	if (!*error.text)
-		return exit_error(IN_POLICY, err, "%s on %s", spec.policy,
-				  target->name);
-	return exit_message(exit_status_of(IN_POLICY, err), "%s on %s: %s",
-			    spec.policy, target->name, error.text);
+	if (err)
+		return exit_because(IN_POLICY, err, target->name, error.text);
+	add_row(run, target, &info);
+	return EXIT_OK;
 }
 
 /* Every disk is tried; the first failure is the exit status. */

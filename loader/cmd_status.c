@@ -134,12 +134,8 @@ static int add_policies(struct rows *rows)
 
 	err = policy_list(&list, &nr, &error);
 	if (err)
-		return *error.text ?
-			       exit_message(exit_status_of(IN_POLICY, err),
-					    "cannot list policies: %s",
-					    error.text) :
-			       exit_error(IN_POLICY, err,
-					  "cannot list policies");
+		return exit_because(IN_POLICY, err, "cannot list policies",
+				    error.text);
 	for (size_t i = 0; i < nr; i++)
 		add_policy(policies, &list[i]);
 	for (size_t i = 0; i < nr; i++)

@@ -373,10 +373,7 @@ static int run_trace(struct run *run, const struct trace_opts *trace)
 	/* Output that failed ends a trace, and is reported already. */
 	if (!err || status == EXIT_FAILED)
 		return status;
-	if (*error.text)
-		return exit_message(exit_status_of(IN_TRACE, err), "trace: %s",
-				    error.text);
-	return exit_error(IN_TRACE, err, "trace");
+	return exit_because(IN_TRACE, err, "trace", error.text);
 }
 
 static int find_device(const struct options *opts, struct trace_opts *trace)

@@ -23,14 +23,6 @@ static const struct row_col cols[] = {
 
 static const struct row_desc desc = { "unload", "unloads", cols, false };
 
-static int fail(int err, const struct policy_error *error, const char *what)
-{
-	if (!*error->text)
-		return exit_error(IN_POLICY, err, "%s", what);
-	/* The text names the device by itself. */
-	return exit_message(exit_status_of(IN_POLICY, err), "%s", error->text);
-}
-
 static int unload_one(const struct target *target, struct rows_part *part)
 {
 	struct unload_row row = { .device = target->name };
@@ -39,7 +31,7 @@ static int unload_one(const struct target *target, struct rows_part *part)
 
 	err = policy_unload(target->dev, &error);
 	if (err)
-		return fail(err, &error, target->name);
+		return exit_because(IN_POLICY, err, target->name, error.text);
 	rows_add(part, &row);
 	return EXIT_OK;
 }
@@ -76,7 +68,8 @@ static int unload_all(struct rows_part *part)
 
 	err = policy_list(&list, &nr, &error);
 	if (err)
-		return fail(err, &error, "cannot list policies");
+		return exit_because(IN_POLICY, err, "cannot list policies",
+				    error.text);
 	status = unload_listed(list, nr, part);
 	free(list);
 	return status;

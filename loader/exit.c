@@ -119,6 +119,13 @@ int exit_error(enum exit_context context, int err, const char *fmt, ...)
 	return exit_status_of(context, err);
 }
 
+int exit_because(enum exit_context context, int err, const char *what,
+		 const char *reason)
+{
+	return exit_message(exit_status_of(context, err), "%s: %s", what,
+			    *reason ? reason : exit_reason(context, err));
+}
+
 int exit_message(enum exit_status status, const char *fmt, ...)
 {
 	va_list ap;

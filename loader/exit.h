@@ -62,6 +62,18 @@ int exit_error(enum exit_context context, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
+ * exit_because() - exit_error() with a reason that is known better
+ * @context: where it happened
+ * @err: negative errno
+ * @what: what was tried
+ * @reason: why it failed; "" for exit_reason(@context, @err)
+ *
+ * Return: exit_status_of(@context, @err).
+ */
+int exit_because(enum exit_context context, int err, const char *what,
+		 const char *reason);
+
+/**
  * exit_message() - say something that is complete in itself
  * @status: returned
  * @fmt: as for printf(), without newline

@@ -10,7 +10,8 @@
  *
  * Every function returns 0 or a negative errno, and on failure writes one
  * line (or a few, when the verifier has something to say) for people into
- * struct policy_error.
+ * struct policy_error.  It says what is wrong with the policy or with the place
+ * for it, and names the file, but not the disk: that is for the caller to do.
  */
 #ifndef BPFCOPY_POLICY_H
 #define BPFCOPY_POLICY_H

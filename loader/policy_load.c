@@ -36,7 +36,6 @@
 /* struct slot - where a policy goes, and the names of its pins */
 struct slot {
 	uint32_t dev;
-	char name[64];	/* for people: nvme0n1, or 259:1 if it is gone */
 	char sysfs[48]; /* "" for the global slot */
 	char dir[64];
 	char link[POLICY_PIN_MAX];
@@ -45,8 +44,7 @@ struct slot {
 
 static void slot_init(struct slot *slot, uint32_t dev)
 {
-	char id[32] = "global", target[512];
-	ssize_t len = -1;
+	char id[32] = "global";
 
 	memset(slot, 0, sizeof(*slot));
 	slot->dev = dev;
@@ -55,11 +53,7 @@ static void slot_init(struct slot *slot, uint32_t dev)
 			 dev_minor(dev));
 		snprintf(slot->sysfs, sizeof(slot->sysfs), "/sys/dev/block/%s",
 			 id);
-		len = readlink(slot->sysfs, target, sizeof(target) - 1);
 	}
-	target[len > 0 ? len : 0] = '\0';
-	snprintf(slot->name, sizeof(slot->name), "%s",
-		 len > 0 ? basename(target) : id);
 	snprintf(slot->dir, sizeof(slot->dir), PIN_DIR "/%s", id);
 	snprintf(slot->link, sizeof(slot->link), "%s/link", slot->dir);
 	snprintf(slot->counters, sizeof(slot->counters), "%s/counters",
@@ -74,14 +68,11 @@ static int check_disk(const struct slot *slot, struct policy_error *err)
 	if (slot->dev == POLICY_DEV_GLOBAL)
 		return 0;
 	if (access(slot->sysfs, F_OK))
-		return policy_fail(err, -ENODEV, "there is no block device %s",
-				   slot->name);
+		return policy_fail(err, -ENODEV, "no such block device");
 	snprintf(path, sizeof(path), "%s/partition", slot->sysfs);
 	if (!access(path, F_OK))
-		return policy_fail(
-			err, -ENOTBLK,
-			"%s is a partition: policies are for whole disks",
-			slot->name);
+		return policy_fail(err, -ENOTBLK,
+				   "a partition; policies are for whole disks");
 	return 0;
 }
 
@@ -172,33 +163,29 @@ static int fail_taken(const struct policy_types *types, const struct slot *slot,
 	if (policy_find(types, slot->dev, &info))
 		return policy_fail(
 			err, -EBUSY,
-			"%s has a policy that bpfcopy did not attach",
-			slot->name);
+			"taken by a policy that bpfcopy did not attach");
 	return policy_fail(
 		err, -EBUSY,
-		"%s has policy \"%s\" (link %u), which bpfcopy did not attach: detach it first (bpftool link detach id %u)",
-		slot->name, info.name, info.link_id, info.link_id);
+		"taken by policy \"%s\" (link %u), which bpfcopy did not attach: detach it first (bpftool link detach id %u)",
+		info.name, info.link_id, info.link_id);
 }
 
-static int fail_attach(const struct slot *slot, const struct policy_object *po,
-		       int error, struct policy_error *err)
+static int fail_attach(const struct policy_object *po, int error,
+		       struct policy_error *err)
 {
 	switch (error) {
 	case -ENODEV:
 	case -ENOLINK:
-		return policy_fail(err, -ENODEV, "block device %s is gone",
-				   slot->name);
+		return policy_fail(err, -ENODEV, "the block device is gone");
 	case -ESTALE:
-		return policy_fail(
-			err, error,
-			"%s is another disk by now (its diskseq differs)",
-			slot->name);
+		return policy_fail(err, error,
+				   "another disk by now (its diskseq differs)");
 	case -EPERM:
 		return policy_fail(err, error, "attaching a policy takes root");
 	default:
 		return policy_fail(err, error,
-				   "the kernel refused policy %s for %s: %s",
-				   po->name, slot->name, strerror(-error));
+				   "the kernel refused policy %s: %s", po->name,
+				   strerror(-error));
 	}
 }
 
@@ -215,7 +202,7 @@ static int finish(const struct policy_types *types, const struct slot *slot,
 	if (error)
 		return error;
 	error = policy_describe(types, link_fd, out);
-	return error ? fail_attach(slot, po, error, err) : 0;
+	return error ? fail_attach(po, error, err) : 0;
 }
 
 /* Swap the policy behind our link.  Compare and swap: nobody's is lost. */
@@ -259,7 +246,7 @@ static int replace(const struct policy_types *types, const struct slot *slot,
 	if (error == -ENOLINK)
 		error = fail_taken(types, slot, err);
 	else if (error)
-		error = fail_attach(slot, po, error, err);
+		error = fail_attach(po, error, err);
 	if (!error)
 		error = finish(types, slot, po, link_fd, out, err);
 	out->replaced = true;
@@ -277,7 +264,7 @@ static int attach(const struct policy_types *types, const struct slot *slot,
 	if (!link && error == -EEXIST)
 		return replace(types, slot, po, out, err);
 	if (!link)
-		return fail_attach(slot, po, error, err);
+		return fail_attach(po, error, err);
 	error = pin_link(slot, bpf_link__fd(link), err);
 	if (!error)
 		error = finish(types, slot, po, bpf_link__fd(link), out, err);
@@ -364,7 +351,7 @@ static int unload_slot(const struct policy_types *types,
 	if (fd == -ENOENT && !policy_find(types, slot->dev, &info))
 		return fail_taken(types, slot, err);
 	if (fd == -ENOENT)
-		return policy_fail(err, -ESRCH, "%s has no policy", slot->name);
+		return policy_fail(err, -ESRCH, "no policy is attached");
 	if (fd < 0)
 		return fail_pin(err, slot->link, fd);
 	/* Removing the pin alone would detach some time later. */

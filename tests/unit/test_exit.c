@@ -62,6 +62,32 @@ static void reasons_say_what_to_do(void)
 		strstr(exit_reason(IN_COPY, -ENOTTY), "bpfcopy status"));
 }
 
+/* What exit_because() says, and the status that it returns. */
+static int because(int err, const char *reason, char *said, size_t size)
+{
+	FILE *terminal = stderr;
+	int status;
+
+	memset(said, 0, size);
+	stderr = fmemopen(said, size, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stderr);
+	status = exit_because(IN_POLICY, err, "nvme0n1", reason);
+	fclose(stderr);
+	stderr = terminal;
+	return status;
+}
+
+static void a_better_reason_replaces_the_usual_one(void)
+{
+	char said[256];
+
+	CU_ASSERT_EQUAL(because(-ENOENT, "x.o: gone", said, sizeof(said)),
+			EXIT_NOT_FOUND);
+	CU_ASSERT_STRING_EQUAL(said, "bpfcopy: nvme0n1: x.o: gone\n");
+	CU_ASSERT_EQUAL(because(-EBADMSG, "", said, sizeof(said)), EXIT_USAGE);
+	CU_ASSERT_STRING_EQUAL(said, "bpfcopy: nvme0n1: bad parameter\n");
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -73,5 +99,6 @@ int main(void)
 	CU_ADD_TEST(suite, not_found);
 	CU_ADD_TEST(suite, the_rest);
 	CU_ADD_TEST(suite, reasons_say_what_to_do);
+	CU_ADD_TEST(suite, a_better_reason_replaces_the_usual_one);
 	return tap_run();
 }
