@@ -121,14 +121,20 @@ static struct bpf_object *open_object(const char *path,
 				      struct policy_error *err)
 {
 	struct bpf_object *obj;
+	const char *why;
+	bool named;
 
 	policy_log_start();
 	obj = bpf_object__open_file(path, NULL);
-	if (!obj)
-		policy_fail(err, -ENOEXEC,
-			    "%s is not a BPF object that can be loaded: %s",
-			    path, policy_log_first());
-	return obj;
+	if (obj)
+		return obj;
+	/* Most of what libbpf says here names the file. */
+	why = policy_log_first();
+	named = strstr(why, path);
+	policy_fail(err, -ENOEXEC,
+		    "%s%snot a BPF object that can be loaded: %s",
+		    named ? "" : path, named ? "" : ": ", why);
+	return NULL;
 }
 
 /* libbpf ignores what follows three underscores, and so do we. */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is said about objects and parameters that are wrong: all that is found out before
+ * the kernel is asked.
+ */
+#include <CUnit/CUnit.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy_internal.h"
+#include "tap.h"
+
+#define BPF TOP "/build/bpf/"
+
+static struct policy_error error;
+
+/* Return: what loading @policy with @key=@value, if there is one, fails with. */
+static int load(const char *policy, const char *key, const char *value)
+{
+	struct policy_param param = { key, value };
+	struct policy_spec spec = {
+		.policy = policy,
+		.params = &param,
+		.nr_params = !!key,
+	};
+	struct policy_object po;
+	int err;
+
+	error.text[0] = '\0';
+	err = policy_object_load(&spec, &po, &error);
+	CU_ASSERT_NOT_EQUAL_FATAL(err, 0);
+	return err;
+}
+
+/* The error is @want, and the message says @text, and @path exactly once. */
+static void object_refused(const char *path, int want, const char *text)
+{
+	const char *found;
+
+	CU_ASSERT_EQUAL(load(path, NULL, NULL), want);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, text));
+	found = strstr(error.text, path);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+	CU_ASSERT_PTR_NULL(strstr(found + 1, path));
+}
+
+static void file_refused(const void *data, size_t size)
+{
+	char path[] = "/tmp/test_policy_object.XXXXXX.o";
+	int fd = mkstemps(path, strlen(".o"));
+
+	CU_ASSERT_NOT_EQUAL_FATAL(fd, -1);
+	CU_ASSERT_EQUAL(write(fd, data, size), (ssize_t)size);
+	close(fd);
+	object_refused(path, -ENOEXEC, "not a BPF object");
+	unlink(path);
+}
+
+static void no_such_file(void)
+{
+	object_refused("/nowhere/x.bpf.o", -ENOENT,
+		       "/nowhere/x.bpf.o: No such file");
+	object_refused("x.o", -ENOENT, "x.o: No such file");
+}
+
+static void no_such_policy(void)
+{
+	setenv("BPFCOPY_LIB", BPF, 1);
+	CU_ASSERT_EQUAL(load("nosuch", NULL, NULL), -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no policy \"nosuch\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "threshold"));
+}
+
+static void not_an_object(void)
+{
+	file_refused("", 0);
+	file_refused("hello\n", 6);
+	/* An ELF header without anything behind it. */
+	file_refused("\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0\367\0\1\0\0\0", 24);
+	object_refused("/proc/self/exe", -ENOEXEC, "not a BPF object");
+	object_refused("/usr/lib/", -ENOEXEC, "not a BPF object");
+}
+
+static void not_a_policy(void)
+{
+	object_refused(BPF "test_nopolicy.bpf.o", -ENOMSG,
+		       "no struct blk_copy_ops");
+	object_refused(BPF "test_two.bpf.o", -ENOMSG, "more than one policy");
+	object_refused(BPF "test_nodecide.bpf.o", -ENOMSG,
+		       "no decide function");
+	object_refused(BPF "test_nolink.bpf.o", -ENOMSG, ".struct_ops.link");
+}
+
+static void param_refused(const char *key, const char *value, const char *text)
+{
+	CU_ASSERT_EQUAL(load(BPF "test_params.bpf.o", key, value), -EBADMSG);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, text));
+}
+
+static void bad_parameters(void)
+{
+	param_refused("nosuch", "1", "no parameter \"nosuch\"; it has: ");
+	param_refused("size_bytes", "4096", "size_bytes=4096: want a whole");
+	param_refused("size_bytes", "4096", "like 64KiB");
+	param_refused("size_bytes", "4K", "like 64KiB");
+	param_refused("pause_ns", "5", "like 500us");
+	param_refused("small", "x", "small=x: write a whole number");
+	param_refused("small", "", "write a whole number");
+	param_refused("small", "-1", "write a whole number");
+	param_refused("small", "256", "small=256: too large");
+	param_refused("below", "-32769", "too large");
+	param_refused("wanted", "2", "write yes or no");
+}
+
+int main(void)
+{
+	CU_pSuite suite;
+
+	CU_initialize_registry();
+	suite = CU_add_suite("policy_object", NULL, NULL);
+	CU_ADD_TEST(suite, no_such_file);
+	CU_ADD_TEST(suite, no_such_policy);
+	CU_ADD_TEST(suite, not_an_object);
+	CU_ADD_TEST(suite, not_a_policy);
+	CU_ADD_TEST(suite, bad_parameters);
+	return tap_run();
+}
