@@ -13,8 +13,14 @@ verbs=('dev list' 'dev show' load unload status copy trace)
 
 refuse 'no verb at all' 2 'want a verb'
 refuse 'unknown verb' 2 'no verb .frobnicate' frobnicate
+for near in sttus Status stat statuss load-all; do
+	refuse "nearly a verb: $near" 2 "no verb .$near'" "$near"
+done
+refuse 'empty verb' 2 "no verb .'" ''
 refuse 'first half of a verb' 2 'second word' dev
 refuse 'unknown second half' 2 'no verb .dev frobnicate' dev frobnicate
+refuse 'nearly a second half' 2 "no verb .dev lst': want dev list or show" dev lst
+refuse 'two halves in one word' 2 "no verb .dev list'" 'dev list'
 refuse 'unknown option' 2 "unrecognized option '--frobnicate'" status --frobnicate
 refuse 'option of another verb' 2 "unrecognized option '--tokens'" status --tokens
 refuse 'unknown format' 2 'want one of table\|json\|ndjson' status -o xml
@@ -23,8 +29,12 @@ refuse 'too many arguments' 2 'unexpected argument .extra' status extra
 refuse 'too few arguments' 2 'want DEV' dev show
 
 refuse 'size without unit' 2 'min-size=64: .*KiB.*like 64KiB' trace --min-size=64
-refuse 'size with a unit of time' 2 'like 64KiB' trace --min-size=64us
+for size in 64us 64kib 64K 64KB 1.5MiB -1KiB; do
+	refuse "no size: $size" 2 "min-size=$size: .*like 64KiB" trace --min-size="$size"
+done
+refuse 'step without unit' 2 'step=4096: .*like 64KiB' copy --step=4096 nvme0n1 nvme0n1 4KiB
 refuse 'time without unit' 2 'min-latency=5: .*like 500us' trace --min-latency=5
+refuse 'duration without unit' 2 'duration=5: .*like 500us' trace --duration=5
 refuse 'count of 0' 2 'above 0' trace --count=0
 refuse 'length without unit' 2 'length .4096.*like 64KiB' copy nvme0n1 nvme0n1 4096
 refuse 'offset without unit' 2 'offset .5. of nvme0n1.*like 64KiB' copy nvme0n1 nvme0n1@5 4KiB
