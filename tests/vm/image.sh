@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The guest's root: cpio archives that the kernel unpacks one over the other.
 #   system  Debian's programs and their libraries; changes when a package does
-#   kernel  modules of the booted kernel, and nvme-debug.ko
+#   kernel  modules of the booted kernel, nvme-debug.ko and copy_client.ko
 #   run     the project's programs, tests/, --with files, the command
 # The first two are kept under build/vm/cache by a key of what went in.
 # Needs tests/kernel/lib.sh.
@@ -179,17 +179,24 @@ system_layer() {
 	keyed system "$key" fill_system
 }
 
+# our_modules FLAVOUR: the project's own, as far as they are built.
+our_modules() {
+	local module
+	for module in "$top/build/nvme-debug/$1/nvme-debug.ko" \
+		"$top/build/kmod/$1/copy_client.ko"; do
+		[ ! -e "$module" ] || printf '%s\n' "$module"
+	done
+}
+
 fill_kernel() {
-	local kernel=$1 module=$2 root=$3 release
+	local kernel=$1 flavour=$2 root=$3 release
 	release=$(<"$kernel/release")
 	mkdir -p "$root/usr/lib/modules"
 	cp -r "$kernel/modules/$release" "$root/usr/lib/modules/"
 	add_file "$root" "$kernel/tools/bin/bpftool" /usr/bin/bpftool
 	add_libraries "$root" /dev/null "$kernel/tools/bin/bpftool"
-	if [ -e "$module" ]; then
-		mkdir "$root/usr/lib/modules/$release/extra"
-		cp "$module" "$root/usr/lib/modules/$release/extra/"
-	fi
+	mkdir "$root/usr/lib/modules/$release/extra"
+	our_modules "$flavour" | xargs -r -d '\n' cp -t "$root/usr/lib/modules/$release/extra"
 	# depmod looks in /lib, which in the guest is a link from another archive.
 	ln -s usr/lib "$root/lib"
 	/sbin/depmod -b "$root" "$release"
@@ -198,14 +205,14 @@ fill_kernel() {
 
 # kernel_layer KERNEL FLAVOUR
 kernel_layer() {
-	local module=$top/build/nvme-debug/$2/nvme-debug.ko key
+	local key
 	key=$({
 		cat "$top/tests/vm/image.sh"
 		readlink -f "$1"
 		stat -c '%Y' "$1/bzImage"
-		stat -c '%s %Y' "$module" 2>/dev/null || :
+		our_modules "$2" | xargs -r -d '\n' stat -c '%n %s %Y'
 	} | digest)
-	keyed kernel "$key" fill_kernel "$1" "$module"
+	keyed kernel "$key" fill_kernel "$1" "$2"
 }
 
 # The project's own build output; what is not built yet is just not there.
