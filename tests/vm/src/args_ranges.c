@@ -273,6 +273,24 @@ void test_ranges(struct args *t)
 	test_overlap(t);
 }
 
+/* Issue @nr ranges @r, more than a struct request has; @each: bytes copied of every one. */
+static void expect_many(struct args *t, const char *name,
+			struct blk_copy_ioc_range *r, u32 nr, int err, u64 each)
+{
+	struct request q;
+	u32 wrong = 0;
+
+	request_init(t, &q, 1);
+	t_poison(&q.a, r, nr);
+	q.a.nr_ranges = nr;
+	q.a.ranges = (uintptr_t)r;
+	request_expect(t, name, &q, t->dev.fd, err);
+	for (u32 i = 0; i < nr; i++)
+		wrong += r[i].copied != each;
+	if (wrong)
+		t_not_ok(name, "copied of %u ranges is not %llu", wrong, each);
+}
+
 /*
  * As many ranges as there may be, one block each, none of them next to the one
  * before it; then the last one overlaps the first.
@@ -282,7 +300,6 @@ void test_many_ranges(struct args *t)
 	const char *name = "ranges: as many as there may be";
 	const u32 nr = BLK_COPY_MAX_RANGES;
 	struct blk_copy_ioc_range *r = t_alloc(nr * sizeof(*r));
-	struct request q;
 
 	if (t->s.nr < t->mid + nr || t->mid < nr) {
 		t_skip(name, "the device is too small");
@@ -295,18 +312,12 @@ void test_many_ranges(struct args *t)
 		r[i].len = t->unit;
 	}
 	r[nr - 1].dst = r[0].dst;
-	request_init(t, &q, 1);
-	q.a.nr_ranges = nr;
-	q.a.ranges = (uintptr_t)r;
-	request_expect(t, "ranges: the last of 4096 overlaps the first", &q,
-		       t->dev.fd, EINVAL);
+	expect_many(t, "ranges: the last of 4096 overlaps the first", r, nr,
+		    EINVAL, 0);
 
 	r[nr - 1].dst = t->mid * t->unit;
 	for (u32 i = 0; i < nr; i++)
 		stamped_copy(&t->s, t->mid + nr - 1 - i, &t->s, i, 1);
-	request_init(t, &q, 1);
-	q.a.nr_ranges = nr;
-	q.a.ranges = (uintptr_t)r;
-	request_expect(t, name, &q, t->dev.fd, 0);
+	expect_many(t, name, r, nr, 0, t->unit);
 	free(r);
 }

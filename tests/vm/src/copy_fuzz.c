@@ -144,14 +144,13 @@ static void make_request(struct request *q, struct t_rng *rng)
 		.a.size = sizeof(q->a),
 		.a.nr_ranges = t_log_below(rng, NR_RANGES),
 		.a.ranges = (uintptr_t)q->r,
-		.a.copied = ~0ull,
-		.a.error = 1,
 		.src = choose_file(rng, 3),
 		.dst = choose_file(rng, 2),
 	};
 	if (!t_below(rng, 4))
 		q->src = &files[4];
 	q->a.src_fd = q->src->fd;
+	t_poison(&q->a, q->r, NR_RANGES);
 	make_ranges(q, rng);
 	if (!t_below(rng, 2))
 		q->a.flags = BLK_COPY_EMULATE_ONLY;
@@ -232,7 +231,55 @@ static void carry_out(const struct request *q)
 			     q->r[i].len / unit);
 }
 
-static const char *check(const struct request *before, struct request *q,
+/* BLKCOPY of a block device was called, with a struct that it can write results to. */
+static bool reached(const struct request *q)
+{
+	return q->dst->dev && q->a.size >= sizeof(q->a);
+}
+
+/* It got as far as to the ranges, which it can write results to. */
+static bool reached_ranges(const struct request *q)
+{
+	if (!reached(q) || q->bad_pointer || q->a.nr_ranges > NR_RANGES)
+		return false;
+	for (u32 i = 0; i + sizeof(q->a) < q->a.size; i++)
+		if (q->tail[i])
+			return false;
+	return true;
+}
+
+/* Anything but the results of the ranges that were passed is as it was before. */
+static bool others_changed(const struct request *before, struct request q)
+{
+	if (reached(before)) {
+		q.a.copied = before->a.copied;
+		q.a.offloaded = before->a.offloaded;
+		q.a.emulated = before->a.emulated;
+		q.a.error = before->a.error;
+		q.a.error_range = before->a.error_range;
+	}
+	for (u32 i = 0; reached_ranges(before) && i < q.a.nr_ranges; i++)
+		q.r[i].copied = before->r[i].copied;
+	return memcmp(&q.a, &before->a, sizeof(q.a)) ||
+	       memcmp(q.tail, before->tail, sizeof(q.tail)) ||
+	       memcmp(q.r, before->r, sizeof(q.r));
+}
+
+static const char *check_refused(const struct request *before,
+				 const struct request *q, int ret)
+{
+	if (!reached(before))
+		return NULL;
+	if (q->a.error != ret || q->a.copied || q->a.offloaded ||
+	    q->a.emulated || q->a.error_range)
+		return "refused, but the out members do not say so";
+	for (u32 i = 0; reached_ranges(before) && i < q->a.nr_ranges; i++)
+		if (q->r[i].copied)
+			return "refused, but copied of a range is not 0";
+	return NULL;
+}
+
+static const char *check(const struct request *before, const struct request *q,
 			 int ret)
 {
 	bool good = good_request(before);
@@ -241,13 +288,10 @@ static const char *check(const struct request *before, struct request *q,
 		return "a good request was refused";
 	if (!good && !ret)
 		return "a bad request was not refused";
-	if (good &&
-	    (q->a.error || q->a.offloaded + q->a.emulated != q->a.copied))
-		return "copied, but the out members do not say so";
-	if (!good && before->dst->dev && before->a.size >= sizeof(q->a) &&
-	    (q->a.error != ret || q->a.copied))
-		return "refused, but the out members do not say so";
-	return NULL;
+	if (others_changed(before, *q))
+		return "something was written that is no result";
+	return good ? t_result(&q->a, q->r, ret) :
+		      check_refused(before, q, ret);
 }
 
 static void describe(const struct request *q, int ret)

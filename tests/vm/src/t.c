@@ -159,6 +159,56 @@ int t_copy(int dst_fd, struct blk_copy_args *args)
 	return ioctl(dst_fd, BLKCOPY, args) ? -errno : 0;
 }
 
+void t_poison(struct blk_copy_args *args, struct blk_copy_ioc_range *range,
+	      u32 nr)
+{
+	args->copied = args->offloaded = args->emulated = ~0ull;
+	args->error = T_POISON;
+	args->error_range = T_POISON;
+	for (u32 i = 0; i < nr; i++)
+		range[i].copied = ~0ull;
+}
+
+static const char *check_ranges(const struct blk_copy_args *args,
+				const struct blk_copy_ioc_range *range)
+{
+	u64 left = args->copied;
+	u32 end = args->nr_ranges;
+
+	for (u32 i = 0; i < args->nr_ranges; i++) {
+		u64 want = left < range[i].len ? left : range[i].len;
+
+		if (range[i].copied != want)
+			return "copied of the ranges is not what copied in total says";
+		if (want < range[i].len && end == args->nr_ranges)
+			end = i;
+		left -= want;
+	}
+	if (left)
+		return "copied is more than was asked for";
+	if (args->error && end == args->nr_ranges)
+		return "an error, but everything is copied";
+	if (!args->error && end != args->nr_ranges)
+		return "success, but not everything is copied";
+	if (args->error_range != end)
+		return "error_range is not the first range that is not complete";
+	return NULL;
+}
+
+const char *t_result(const struct blk_copy_args *args,
+		     const struct blk_copy_ioc_range *range, int ret)
+{
+	if (args->error != ret)
+		return "error is not what was returned";
+	if (args->offloaded + args->emulated != args->copied)
+		return "offloaded + emulated is not copied";
+	if (args->flags & BLK_COPY_OFFLOAD_ONLY && args->emulated)
+		return "offload only, but some was emulated";
+	if (args->flags & BLK_COPY_EMULATE_ONLY && args->offloaded)
+		return "emulate only, but some was offloaded";
+	return check_ranges(args, range);
+}
+
 const char *t_errname(int err)
 {
 	const char *name = strerrorname_np(err < 0 ? -err : err);

@@ -71,6 +71,27 @@ void t_dev_open(struct t_dev *dev, const char *path);
 /* BLKCOPY: 0 or a negative errno. */
 int t_copy(int dst_fd, struct blk_copy_args *args);
 
+/* What t_poison() leaves in error and error_range: no errno, no index of a range. */
+#define T_POISON 12345
+
+/* Give the out members of @args and of @nr ranges values that no call leaves in them. */
+void t_poison(struct blk_copy_args *args, struct blk_copy_ioc_range *range,
+	      u32 nr);
+
+/**
+ * t_result() - do the out members say what the uapi header promises?
+ * @args:  of a call that could write them, and whose ranges are good
+ * @range: its ranges
+ * @ret:   what t_copy() returned
+ *
+ * All ranges are copied if and only if @ret is 0; otherwise the first @args->copied bytes
+ * of them, ranges taken in order, and error_range is where that ends.
+ *
+ * Return: NULL, or what is wrong with them.
+ */
+const char *t_result(const struct blk_copy_args *args,
+		     const struct blk_copy_ioc_range *range, int ret);
+
 /* "EINVAL" for 22 and -22, "0" for 0. */
 const char *t_errname(int err);
 
