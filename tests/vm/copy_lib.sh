@@ -9,6 +9,12 @@ tracing=/sys/kernel/tracing
 # shellcheck disable=SC2034 # used by the suites
 unlimited=$(((1 << 32) - 4096))
 
+# DISKS="SIZE[,PARAMETER=VALUE]... ...": with this set, a suite gets disks of nvme-debug instead
+# of QEMU's, by the same names: /dev/nvme0n1 is the first. The parameters are the module's.
+# A suite NAME_debug.sh sets it and sources NAME.sh; NAME.sh may leave out there what does
+# not depend on the disk (`[ -n "$DISKS" ] || ...`).
+DISKS=${DISKS:-}
+
 # T_SCALE divides how much a suite does: a debug kernel takes several times as long.
 if [ -z "${T_SCALE:-}" ]; then
 	T_SCALE=1
@@ -130,3 +136,87 @@ dm_name() {
 }
 
 sectors() { blockdev --getsz "$1"; }
+
+# connect_disk N [PARAMETER=VALUE]...: the Nth of DISKS, from 0, with these parameters too.
+connect_disk() {
+	local n=$1 all shape
+	shift
+	read -r -a all <<<"$DISKS"
+	IFS=, read -r -a shape <<<"${all[n]}"
+	set_param block_size=512 mssrl=8192 mcl=65536 msrc=127 queue_depth=128 memory=0 \
+		"size=${shape[0]}" "${shape[@]:1}" "$@"
+	[ "$(attach "disk$n" -k 30 | tail -n 1)" = "/dev/nvme${n}n1" ] && return
+	echo "disk $n of nvme-debug (${all[n]}) did not become /dev/nvme${n}n1" >&2
+	return 1
+}
+
+# connect_disks [PARAMETER=VALUE]...: all of DISKS.
+connect_disks() {
+	local n all
+	read -r -a all <<<"$DISKS"
+	for n in "${!all[@]}"; do connect_disk "$n" "$@"; done
+}
+
+# controller DEV: its controller, such as nvme0.
+controller() {
+	local name=${1#/dev/}
+	echo "${name%n[0-9]*}"
+}
+
+# take_away DEV: its controller goes, whoever uses it.
+take_away() {
+	if [ -n "$DISKS" ]; then
+		local nvme
+		nvme=$(controller "$1")
+		detach "disk${nvme#nvme}"
+	else
+		echo 1 >"/sys/class/nvme/$(controller "$1")/device/remove"
+	fi
+}
+
+# bring_back DEV: what was taken away.
+bring_back() {
+	if [ -n "$DISKS" ]; then
+		local nvme
+		nvme=$(controller "$1")
+		connect_disk "${nvme#nvme}"
+	else
+		echo 1 >/sys/bus/pci/rescan
+		wait_for 20 test -b "$1"
+	fi
+}
+
+# reconnect_pci [PARAMETER=VALUE]: load the driver again. One after the other, the
+# controllers get the names that they had.
+reconnect_pci() {
+	local nvme addresses=() n
+	for nvme in /sys/class/nvme/nvme*; do addresses+=("$(<"$nvme/address")"); done
+	modprobe -r nvme
+	echo 0 >/sys/bus/pci/drivers_autoprobe
+	modprobe nvme "$@"
+	for n in "${!addresses[@]}"; do
+		echo "${addresses[n]}" >/sys/bus/pci/drivers/nvme/bind
+		wait_for 20 test -b "/dev/nvme${n}n1"
+	done
+	echo 1 >/sys/bus/pci/drivers_autoprobe
+}
+
+# queues_hold [N]: connect all disks again, with queues that hold N commands at a time;
+# without N, as they were. What nvme-debug had in memory is gone.
+queues_hold() {
+	local n all
+	if [ -z "$DISKS" ]; then
+		reconnect_pci ${1:+io_queue_depth=$(($1 + 1))}
+		return
+	fi
+	read -r -a all <<<"$DISKS"
+	for n in "${!all[@]}"; do detach "disk$n"; done
+	connect_disks ${1:+queue_depth=$(($1 + 2))}
+}
+
+if [ -n "$DISKS" ]; then
+	# shellcheck source=tests/vm/debug_lib.sh
+	. "$(dirname "${BASH_SOURCE[0]}")/debug_lib.sh"
+	modprobe nvme-debug i_know=1
+	connect_disks
+fi
