@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What becomes of a copy when the device answers the Copy command with an error: whether the
+# driver sends it again, whether the kernel reads and writes instead, and what the caller is
+# told. The NVMe driver's fault injection changes the status of a command after the device
+# has executed it, so the commands are counted, and the bytes prove nothing here.
+# vm: --nvme 64M --timeout 120
+# with: build/tests/vm/copy_once
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+# shellcheck source=tests/vm/debug_lib.sh
+. "$(dirname "$0")/../debug_lib.sh"
+
+# One command, by the limits that both controllers have.
+length=65536
+# What a copy ends with, from copy_once.
+done_by_device="error=0 copied=$length offloaded=$length emulated=0 error_range=1"
+done_by_kernel="error=0 copied=$length offloaded=0 emulated=$length error_range=1"
+
+# failed ERRNO
+failed() { echo "error=$1 copied=0 offloaded=0 emulated=0 error_range=0"; }
+
+# on DISK: what the functions below work on.
+on() {
+	disk=$1
+	name=${disk#/dev/}
+	faults=/sys/kernel/debug/$name/fault_inject
+	echo 0 >"$faults/verbose"
+	fill "$disk" 0 1048576
+}
+
+# inject STATUS TIMES [KEY=VALUE]...: the next TIMES commands end with STATUS. "+" behind it
+# sets Do Not Retry.
+inject() {
+	local status=$1 times=$2 setting
+	shift 2
+	echo "${status%+}" >"$faults/status"
+	case $status in
+	*+) echo Y >"$faults/dont_retry" ;;
+	*) echo N >"$faults/dont_retry" ;;
+	esac
+	echo 1 >"$faults/interval"
+	for setting; do echo "${setting#*=}" >"$faults/${setting%%=*}"; done
+	echo "$times" >"$faults/times"
+	echo 100 >"$faults/probability"
+}
+
+# copy_under STATUS TIMES COPY_ONCE_ARGUMENT...
+copy_under() {
+	inject "$1" "$2"
+	shift 2
+	copy_and_count "$@"
+}
+
+# Sets line, the result; commands, what the driver sent for it; reason, why the kernel took
+# over; said, how often the kernel log mentions Copy. Recording stays on, and no process is
+# started that is not needed: on a debug kernel each takes long.
+copy_and_count() {
+	local event events copy=0 read=0 write=0
+	reason='' said=0
+	echo >$tracing/trace
+	line=$(copy_result "$@")
+	mapfile -t events <$tracing/trace
+	echo 0 >"$faults/probability"
+	for event in "${events[@]}"; do
+		case $event in
+		*nvme_setup_cmd:*disk=$name,*nvme_cmd_copy\ *) copy=$((copy + 1)) ;;
+		*nvme_setup_cmd:*disk=$name,*nvme_cmd_read\ *) read=$((read + 1)) ;;
+		*nvme_setup_cmd:*disk=$name,*nvme_cmd_write\ *) write=$((write + 1)) ;;
+		*blk_copy_fallback:*) reason=${event#*reason=} reason=${reason%% *} ;;
+		*console:*Copy\(0x19\)*) said=$((said + 1)) ;;
+		esac
+	done
+	commands="copy=$copy read=$read write=$write"
+}
+
+# expect WHAT RESULT COMMANDS REASON SAID
+expect() {
+	check_equal "$name: $1" "$line | $commands | $reason | $said" "$2 | $3 | $4 | $5"
+}
+
+# "I do not do this copy": no retry, no line in the log, and the kernel copies.
+refused() {
+	local status dnr
+	for status in "0x1 invalid opcode" "0x2 invalid field" "0xb invalid namespace" \
+		"0x183 size limits" "0x185 incompatible namespace" "0x186 no fast copy" \
+		"0x187 overlap" "0x188 unreachable namespace" "0x189 resources"; do
+		for dnr in "" +; do
+			copy_under "${status%% *}$dnr" 1 "$disk" "$disk" 0 1MiB $length
+			expect "$status$dnr" "$done_by_kernel" "copy=1 read=1 write=1" unsupported 0
+		done
+	done
+	copy_under 0x183 1 --mode offload "$disk" "$disk" 0 1MiB $length
+	expect "0x183, offload only" "$(failed EOPNOTSUPP)" "copy=1 read=0 write=0" "" 0
+}
+
+# What a read and a write must not go around.
+final() {
+	local line_of status want
+	while read -r status want line_of; do
+		copy_under "$status" 1 "$disk" "$disk" 0 1MiB $length
+		expect "$status $line_of" "$(failed "$want")" "copy=1 read=0 write=0" "" 1
+	done <<-'END'
+		0x83+ EBADE reservation conflict
+		0x81+ ENOSPC capacity exceeded
+		0x181+ EILSEQ invalid protection information
+		0x282+ EILSEQ guard check
+		0x283+ EILSEQ application tag check
+		0x284+ EILSEQ reference tag check
+	END
+}
+
+# Other errors: sent again up to five times if the device does not object, then emulated.
+retried() {
+	copy_under 0x6 1 "$disk" "$disk" 0 1MiB $length
+	expect "0x6 internal error, once" "$done_by_device" "copy=2 read=0 write=0" "" 0
+	copy_under 0x6+ 1 "$disk" "$disk" 0 1MiB $length
+	expect "0x6+ internal error, for good" "$done_by_kernel" "copy=1 read=1 write=1" failed 1
+	copy_under 0x6 6 "$disk" "$disk" 0 1MiB $length
+	expect "0x6 internal error, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed 1
+	copy_under 0x280+ 1 "$disk" "$disk" 0 1MiB $length
+	expect "0x280+ write fault" "$done_by_kernel" "copy=1 read=1 write=1" failed 1
+	copy_under 0x6+ 1 --mode offload "$disk" "$disk" 0 1MiB $length
+	expect "0x6+, offload only" "$(failed EIO)" "copy=1 read=0 write=0" "" 1
+}
+
+# The kernel's own reads and writes may fail as well: the status of those counts.
+emulation_fails() {
+	copy_under 0x281+ 1 --mode emulate "$disk" "$disk" 0 1MiB $length
+	expect "the read of an emulated copy fails" "$(failed ENODATA)" \
+		"copy=0 read=1 write=0" "" 0
+	copy_under 0x183+ 2 "$disk" "$disk" 0 1MiB $length
+	expect "the read after a refused copy fails" "$(failed EIO)" \
+		"copy=1 read=1 write=0" unsupported 0
+}
+
+# One of four commands of a chunk: only its part is read and written, or ends the copy.
+one_of_four() {
+	local four=$((4 * length)) copied
+	inject 0x183 1 interval=3
+	copy_and_count "$disk" "$disk" 0 1MiB $four
+	check_equal "$name: one of four commands is refused" "$line | $commands | $reason" \
+		"error=0 copied=$four offloaded=$((3 * length)) emulated=$length error_range=1 | copy=4 read=1 write=1 | unsupported"
+	check "$name: bytes are equal" copies_are_equal "$disk" 0 1048576 $four
+	inject 0x81+ 1 interval=3
+	copy_and_count "$disk" "$disk" 0 1MiB $four
+	echo "# $line"
+	copied=$(copied_by copied "$line")
+	check_equal "$name: one of four commands finds no space" \
+		"$(copied_by error "$line") $(copied_by emulated "$line") $(copied_by error_range "$line") $commands" \
+		"ENOSPC 0 0 copy=4 read=0 write=0"
+	check_equal "$name: what counts is what lies before it" \
+		"$((copied % length)) $(copied_by offloaded "$line")" "0 $copied"
+	check "$name: and not all" between 0 $((3 * length)) "$copied"
+}
+
+all() {
+	on "$1"
+	refused
+	final
+	retried
+	emulation_fails
+	one_of_four
+}
+
+# Not injected: a namespace that really is full.
+full() {
+	local before
+	disk=$(attach full -k 30)
+	on "$disk"
+	fill "$disk" 16M 1048576
+	before=$(digest "$disk" 32M $length)
+	copy_and_count "$disk" "$disk" 0 32MiB $length
+	expect "a full namespace" "$(failed ENOSPC)" "copy=1 read=0 write=0" "" 1
+	check_equal "$name: the destination is as it was" "$(digest "$disk" 32M $length)" "$before"
+	detach full
+}
+
+modprobe nvme-debug i_know=1
+events_on nvme/nvme_setup_cmd blk_copy/blk_copy_fallback printk/console
+# Clearing it takes long otherwise.
+echo 64 >$tracing/buffer_size_kb
+all /dev/nvme0n1
+set_param size=64M mssrl=128 mcl=128 msrc=127
+all "$(attach status -k 30)"
+detach status
+set_param memory=2M
+full
+events_off /tmp/events
+finish
