@@ -7,14 +7,16 @@
  * path.  The ring buffer is for showing rows, and when it is full only rows are
  * lost, which is counted too.
  *
- * The filters choose copies.  Of the steps of tokens only those that happen to
- * a device know one: filter_dev applies to them, alloc and free always pass.
+ * The filters choose copies.  A token is shown if its copy passes those that are
+ * decided when the copy starts: device, process and size.  It cannot be filtered
+ * by itself: its parts are on whole disks and know nothing of the partition or
+ * the stacked device that the copy was asked for.
  *
  * One program per tracepoint: the kernel skips a program that interrupts itself
  * on a CPU, and a completion must not be skipped because an alloc is running.
  * What is skipped nevertheless is in the programs' recursion_misses.
  *
- * No map joins anything: the tracepoints carry ids, ages and latencies.
+ * Nothing else is joined: the tracepoints carry ids, ages and latencies.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -30,6 +32,7 @@ const volatile __u64 filter_min_bytes;
 const volatile __u32 filter_path; /* enum blk_copy_path */
 const volatile bool filter_errors;
 const volatile bool send_tokens;
+const volatile bool choose_tokens; /* only those of copies in @chosen */
 
 /* Below so many bytes in the ring buffer nobody is woken: the reader polls. */
 const volatile __u64 wakeup_bytes = 1 << 20;
@@ -45,6 +48,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct trace_counts);
 } counts SEC(".maps");
+
+/* Copies under way, by id, whose tokens are shown.  Made smaller if unused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u8);
+} chosen SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -87,18 +98,24 @@ static __always_inline bool on_device(const struct block_device *bdev)
 	       ((__u32)disk->major << 20 | disk->first_minor) == filter_dev;
 }
 
-static __always_inline bool wanted(const struct blk_copy *copy, __u32 path,
-				   __u64 latency_ns)
+/* What is known from the start. */
+static __always_inline bool wanted_from_start(const struct blk_copy *copy)
 {
 	if (filter_dev && !on_device(copy->src) && !on_device(copy->dst))
 		return false;
 	if (filter_pid && filter_pid != bpf_get_current_pid_tgid() >> 32)
 		return false;
+	return copy->bytes >= filter_min_bytes;
+}
+
+static __always_inline bool wanted(const struct blk_copy *copy, __u32 path,
+				   __u64 latency_ns)
+{
 	if (filter_path && filter_path != path)
 		return false;
 	if (filter_errors && !copy->error)
 		return false;
-	return latency_ns >= filter_min_ns && copy->bytes >= filter_min_bytes;
+	return latency_ns >= filter_min_ns && wanted_from_start(copy);
 }
 
 static __always_inline void count_copy(struct trace_counts *c,
@@ -159,13 +176,32 @@ static __always_inline void send_copy(struct trace_counts *c,
 	bpf_ringbuf_submit(e, wakeup_flag());
 }
 
+/* Only with choose_tokens. */
+SEC("tp_btf/blk_copy_start")
+int BPF_PROG(copy_start, const struct blk_copy *copy)
+{
+	struct trace_counts *c = this_cpu_counts();
+	__u64 id = copy->id;
+	__u8 yes = 1;
+
+	if (!c || !wanted_from_start(copy))
+		return 0;
+	/* How many steps this copy will have, nobody knows: one is lost. */
+	if (bpf_map_update_elem(&chosen, &id, &yes, BPF_ANY))
+		add(c->lost_tokens, 1);
+	return 0;
+}
+
 SEC("tp_btf/blk_copy_end")
 int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 	     __u64 latency_ns)
 {
 	struct trace_counts *c = this_cpu_counts();
 	__u32 path = copy_path(copy);
+	__u64 id = copy->id;
 
+	if (choose_tokens)
+		bpf_map_delete_elem(&chosen, &id);
 	if (!c || !wanted(copy, path, latency_ns))
 		return 0;
 	count_copy(c, copy, path, reason, latency_ns);
@@ -173,7 +209,14 @@ int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 	return 0;
 }
 
-/* Count a step, and send a copy of @src if tokens are wanted. */
+static __always_inline bool token_wanted(__u64 copy_id)
+{
+	if (!send_tokens)
+		return false;
+	return !choose_tokens || bpf_map_lookup_elem(&chosen, &copy_id);
+}
+
+/* Count a step, and send a copy of @src if this token is wanted. */
 static __always_inline void token_step(const struct token_event *src)
 {
 	struct trace_counts *c = this_cpu_counts();
@@ -182,7 +225,7 @@ static __always_inline void token_step(const struct token_event *src)
 	if (!c || src->step >= TOKEN_NR_STEPS)
 		return;
 	add(c->tokens[src->step], 1);
-	if (!send_tokens || (filter_dev && src->dev && src->dev != filter_dev))
+	if (!token_wanted(src->copy_id))
 		return;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {

@@ -63,7 +63,8 @@ enum token_step {
 
 /*
  * A step in the life of a token.  @dev, @sector and @offset are those of the
- * part that was filled, consumed, rejected or completed, and 0 otherwise.
+ * part that was filled, consumed, rejected or completed, and 0 otherwise.  @dev
+ * is the whole disk at the bottom, whatever device the copy was asked for.
  */
 struct token_event {
 	__u32 kind; /* TRACE_TOKEN */
@@ -110,7 +111,7 @@ struct trace_counts {
 	__u64 errors;
 	__u64 tokens[TOKEN_NR_STEPS]; /* steps seen */
 	__u64 lost_copies;	      /* no room in the ring buffer */
-	__u64 lost_tokens;
+	__u64 lost_tokens; /* same, or no room to remember a copy for them */
 };
 
 /* The bucket of a value. */

@@ -421,9 +421,11 @@ const struct verb verb_trace = {
 	.doc = "Print every copy of every program when it ends: first source "
 	       "and destination sector (of 512 bytes), length, which path it "
 	       "took and why, and how long it took. At the end, totals and "
-	       "latencies per path. Filters run in the kernel. With -o ndjson "
-	       "the first line is a hello, the last a bye with the totals; with "
-	       "-o json everything comes as one document at the end.",
+	       "latencies per path. Filters run in the kernel; of tokens, those "
+	       "are shown whose copy passes --dev, --pid and --min-size. With "
+	       "-o ndjson the first line is a hello, the last a bye with the "
+	       "totals; with -o json everything comes as one document at the "
+	       "end.",
 	.examples =
 		"  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
 		"  bpfcopy trace --tokens --count=5\n"

@@ -28,7 +28,8 @@ struct token_event; /* bpf/trace_copy.h */
  * @min_bytes: only copies of at least so many bytes
  * @path: only copies that took this path (enum blk_copy_path)
  * @errors_only: only copies that failed
- * @tokens: deliver token events too
+ * @tokens: deliver token events too: of the copies that @dev, @pid and
+ *	@min_bytes let pass and that started while tracing
  * @duration_ns: end after so long
  * @count: end after so many copies were delivered
  */

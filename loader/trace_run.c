@@ -69,6 +69,19 @@ static int check_kernel(struct policy_error *err)
 		"this kernel cannot trace copies (no tracepoint blk_copy_end in its BTF): it takes the kernel patches of bpfcopy");
 }
 
+/* Tokens are those of the copies that pass what is known when a copy starts. */
+static void choose_tokens(struct trace_copy *skel,
+			  const struct trace_opts *opts)
+{
+	bool choose = opts->tokens &&
+		      (opts->dev || opts->pid || opts->min_bytes);
+
+	skel->rodata->choose_tokens = choose;
+	bpf_program__set_autoload(skel->progs.copy_start, choose);
+	if (!choose)
+		bpf_map__set_max_entries(skel->maps.chosen, 1);
+}
+
 static void set_filters(struct trace_copy *skel, const struct trace_opts *opts)
 {
 	skel->rodata->filter_dev = opts->dev;
@@ -83,6 +96,7 @@ static void set_filters(struct trace_copy *skel, const struct trace_opts *opts)
 	bpf_program__set_autoload(skel->progs.token_consume, opts->tokens);
 	bpf_program__set_autoload(skel->progs.token_reject, opts->tokens);
 	bpf_program__set_autoload(skel->progs.token_complete, opts->tokens);
+	choose_tokens(skel, opts);
 }
 
 static int load(struct run *run, struct policy_error *err)
