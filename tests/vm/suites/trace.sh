@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The tracer: every copy is one row, tokens live and die, what is lost is counted.
-# vm: --nvme 256M --timeout 240
+# vm: --nvme 256M --nvme 32M --timeout 240
+# with: build/tests/vm/copy_fault
 # debug: yes
 # Many functions are called by check; $a belongs to jq.
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
-# shellcheck source=tests/vm/lib.sh
-. /tests/vm/lib.sh
+# shellcheck source=tests/vm/copy_lib.sh
+. /tests/vm/copy_lib.sh
 
 disk=nvme0n1
+other=nvme1n1
 out=/tmp/trace.ndjson
 
 if [ ! -e /sys/block/$disk/queue/copy_max_bytes ]; then
@@ -115,22 +117,8 @@ filters() {
 	stop
 	check_equal "by size" "$(get copy 'map(.bytes) | join(" ")')" 131072
 
-	start --min-latency 1h
-	copy 65536
-	stop
-	check_equal "by latency" "$(rows copy)" 0
-
-	start --pid $$
-	copy 65536
-	stop
-	check_equal "by process" "$(rows copy)" 0
-
-	start --errors
-	copy 65536
-	stop
-	check_equal "by failure" "$(rows copy)" 0
-
 	printf 'start=100MiB, size=32MiB\n' | sfdisk -q /dev/$disk >/dev/null
+	wait_for 5 test -b /dev/${disk}p1
 	start --dev ${disk}p1
 	copy 65536
 	bpfcopy copy $disk@0 ${disk}p1@0 64KiB >/dev/null
@@ -142,7 +130,132 @@ filters() {
 	bpfcopy copy $disk@0 ${disk}p1@0 64KiB >/dev/null
 	stop
 	check_equal "a disk includes its partitions" "$(rows copy)" 2
+	chosen_tokens
 	sfdisk -q --delete /dev/$disk
+}
+
+# steps: what happened to the tokens of each copy that had some
+steps() {
+	get token 'group_by(.copy_id)[] | "\(map(.bytes) | max): \(map(.step) | unique | join(" "))"'
+}
+
+# The parts of a token are on the whole disk: it is the copy that a filter chooses.
+chosen_tokens() {
+	local life='alloc complete consume fill free'
+	t_case "chosen tokens"
+	start --tokens --dev ${disk}p1
+	copy 65536
+	bpfcopy copy $disk@0 ${disk}p1@0 128KiB >/dev/null
+	bpfcopy copy ${disk}p1@0 $disk@0 192KiB >/dev/null
+	stop
+	check_equal "tokens by partition" "$(steps)" "131072: $life"$'\n'"196608: $life"
+	check_equal "those of the rows" "$(get token 'map(.copy_id) | unique | @text')" \
+		"$(get copy 'map(.copy_id) | sort | @text')"
+	check_equal "their parts are on the disk" \
+		"$(get token 'map(select(.device) | .device) | unique | join(" ")')" $disk
+	check_equal "the totals know all tokens" "$(bye tokens_created) $(bye tokens_freed)" "3 3"
+
+	start --tokens --dev $other
+	copy 65536
+	stop
+	check_equal "none of another disk" "$(rows token)" 0
+
+	start --tokens --min-size 128KiB
+	copy 65536
+	copy 131072
+	stop
+	check_equal "tokens by size" "$(steps)" "131072: $life"
+	check_equal "nothing is lost by choosing" "$(bye lost)" 0
+}
+
+# because NAME WANT: the reasons, paths and errors of all rows
+because() { check_equal "$1" "$(get copy 'map("\(.reason) \(.path) \(.error)") | join(", ")')" "$2"; }
+
+# A row for every reason that a copy can have; builtin and caller are in "exact counts".
+reasons() {
+	local max
+	t_case "reasons"
+	null_disk blank size=64 >/dev/null
+	start
+	bpfcopy load never --global >/dev/null
+	copy 65536
+	bpfcopy load always --dev $disk >/dev/null
+	copy 65536
+	bpfcopy unload --all >/dev/null
+	stop
+	because "a policy" "global-policy emulate null, policy offload null"
+
+	start
+	bpfcopy copy $disk $other 64KiB >/dev/null
+	bpfcopy copy $disk blank 64KiB >/dev/null
+	stop
+	because "no common device" "cross-device emulate null, unsupported emulate null"
+
+	start
+	max=$(queue $disk copy_max_bytes)
+	set_queue $disk copy_max_bytes 0
+	copy 65536
+	copy 65536 --mode offload 2>/dev/null || :
+	set_queue $disk copy_max_bytes "$max"
+	stop
+	because "switched off" "disabled emulate null, disabled none EOPNOTSUPP"
+	check_equal "a failure is in the sum" "$(bye errors)" 1
+	null_disk_gone blank
+}
+
+# Limits keep changing while a token is made, and again while the second one is. That takes
+# long: its parts are read operations of a cgroup that may do only a few in a second.
+stale() {
+	local group=/sys/fs/cgroup/slow i nr=16 pid max
+	t_case "stale"
+	max=$(queue $disk copy_max_bytes)
+	for ((i = 0; i < nr; i++)); do
+		echo "${i}MiB $((192 * 1024 + i * 4))KiB 4KiB"
+	done >/tmp/ranges
+	echo +io >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir $group
+	echo "$(<"/sys/block/$disk/dev") riops=$((nr / 2))" >$group/io.max
+	start --tokens
+	while :; do
+		set_queue $disk copy_max_bytes 32768
+		set_queue $disk copy_max_bytes "$max"
+		sleep 0.1
+	done &
+	pid=$!
+	check "a token that is stale twice" sh -c "echo \$\$ >$group/cgroup.procs &&
+		exec bpfcopy copy --ranges /tmp/ranges $disk $disk"
+	kill $pid
+	wait $pid || :
+	rmdir $group
+	set_queue $disk copy_max_bytes "$max"
+	stop
+	check_equal "and says so" "$(get copy 'map("\(.reason) \(.path) \(.error)") | join(", ")')" \
+		"stale emulate null"
+	check_equal "rejected twice, because of the change" \
+		"$(get token 'map(select(.step == "reject") | .error) | join(" ")')" "EAGAIN EAGAIN"
+	check_equal "two tokens in all" "$(bye tokens_created) $(bye tokens_freed)" "2 2"
+	check_equal "of which nothing was used" \
+		"$(get token 'map(select(.step == "free") | .done_bytes) | add')" 0
+}
+
+# Each allocation and each request fails once: the copies go on without, and say why.
+faults() {
+	local debug=/sys/kernel/debug reason
+	t_case "faults"
+	echo 0 | tee $debug/fail{slab,_page_alloc,_make_request}/verbose >/dev/null
+	echo N | tee $debug/fail{slab,_page_alloc}/ignore-gfp-wait >/dev/null
+	echo 1 >/sys/block/$disk/make-it-fail
+	start
+	program copy_fault --src /dev/$disk --mode auto --ranges 2
+	stop
+	echo 0 >/sys/block/$disk/make-it-fail
+	for reason in nomem failed; do
+		check "a copy that is not offloaded: $reason" test "$(get copy "map(select(.reason == \"$reason\" and
+			.emulated_bytes > 0)) | length")" -ge 1
+	done
+	check_equal "with no error" "$(get copy 'map(select(.error)) | length')" 0
+	check_equal "and for no other reason" "$(get copy 'map(.reason) | unique | join(" ")')" \
+		"builtin failed nomem"
 }
 
 ends() {
@@ -193,6 +306,9 @@ head -c 8M /dev/urandom | dd of=/dev/$disk bs=1M conv=fsync status=none
 exact
 tokens
 filters
+reasons
+stale
+faults
 ends
 losses
 two_tracers
