@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../../.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/tests/cli" "$work/tests/vm/suites" "$work/build/tests/unit"
+mkdir -p "$work/tests/cli" "$work/tests/vm/suites" "$work/tests/vm/harness" "$work/build/tests/unit"
 cp tests/run "$work/tests/"
 
 # cli NAME LINE...: a suite of these shell lines.
@@ -77,9 +77,65 @@ printf '%s\n' '#!/bin/bash' '# debug: no' >"$work/tests/vm/suites/plain.sh"
 sum 'a VM suite runs once per line' 0 '3 passed, 0 failed, 0 skipped' vm
 check 'with its options, and twice the time' grep -qx \
 	'ok --with a --with b --nvme 8M --timeout 20 -- /tests/vm/suites/twice.sh' "$work/log"
-sum 'debug kernels, without those that said no' 0 '4 passed, 0 failed, 0 skipped' \
-	--debug kasan --debug lockdep
+check 'with a look for leaks only where that can be' \
+	test "$(grep -c -- --leak-check "$work/log")" = 0
+# On the debug kernels: what did not say no, and what said that it is only for one of them.
+printf '%s\n' '#!/bin/bash' '# debug: only lockdep' >"$work/tests/vm/suites/locks.sh"
+printf '%s\n' '#!/bin/bash' '# debug: only kasan' 'echo ok asked' >"$work/tests/vm/harness/leaks.sh"
+printf '%s\n' '#!/bin/bash' 'echo ok usual' >"$work/tests/vm/harness/usual.sh"
+chmod +x "$work"/tests/vm/harness/*.sh
+sum 'the plain kernel' 0 '4 passed, 0 failed, 0 skipped' harness vm
+check 'without the harness of a debug kernel' grep -qx 'ok usual' "$work/log"
+sum 'debug kernels' 0 '6 passed, 0 failed, 0 skipped' --debug kasan --debug lockdep
+check 'with their own harness' grep -qx 'ok asked' "$work/log"
+check 'and what is only for one of them' grep -qx \
+	'ok --debug-kernel lockdep -- /tests/vm/suites/locks.sh' "$work/log"
 check 'with a look for leaks where that can be' test \
-	"$(grep -c -- '--leak-check -- /tests/vm/suites/twice.sh' "$work/log")" = 2
+	"$(grep -c -- '^ok .*--leak-check -- /tests/vm/suites/twice.sh' "$work/log")" = 2
 check 'with more time' grep -q -- '--timeout 50 --debug-kernel lockdep' "$work/log"
+check 'and twice that to look for leaks' grep -q -- '--timeout 100 --debug-kernel kasan' "$work/log"
+
+# Beside each other: a stand-in for a guest that writes when it begins and when it ends.
+rm "$work"/tests/vm/suites/*
+cat >"$work/tests/vm/run" <<'SH'
+#!/bin/bash
+name=${*: -1}
+name=${name##*/}
+echo "begin $name" >>"${0%/*}/order"
+echo "ok first of $name"
+case $name in
+late.sh) sleep 1 ;;
+waits.sh) for i in {1..100}; do grep -q 'begin meets' "${0%/*}/order" && break; sleep 0.1; done ;;
+meets.sh) for i in {1..100}; do grep -q 'begin waits' "${0%/*}/order" && break; sleep 0.1; done ;;
+fails.sh) echo "not ok it fails"; exit 1 ;;
+dies.sh) kill -9 $$ ;;
+esac
+[ "${i:-0}" != 100 ] || echo "not ok $name waited in vain"
+echo "ok last of $name"
+echo "end $name" >>"${0%/*}/order"
+SH
+vm_suites() {
+	local name
+	rm -f "$work"/tests/vm/suites/* "$work/tests/vm/order"
+	for name in "$@"; do printf '#!/bin/bash\n' >"$work/tests/vm/suites/$name.sh"; done
+}
+# What a suite says first is followed by what the same one says last.
+# shellcheck disable=SC2317 # through check
+in_one_piece() {
+	awk '/^ok first of / { name = $4 } /^ok last of / && $4 != name { bad = 1 } END { exit bad }' \
+		"$work/log"
+}
+vm_suites waits meets
+sum 'two at a time' 0 '4 passed, 0 failed, 0 skipped' --jobs 2 vm
+check 'and each in one piece' in_one_piece
+vm_suites alone early late
+printf '# alone: yes\n' >>"$work/tests/vm/suites/alone.sh"
+sum 'one that wants to be alone' 0 '6 passed, 0 failed, 0 skipped' --jobs 2 vm
+check_equal 'comes last' "$(tail -n 3 "$work/tests/vm/order" | tr '\n' ' ')" \
+	'end late.sh begin alone.sh end alone.sh '
+vm_suites fails dies late early
+sum 'bad ends are counted' 1 '6 passed, 2 failed, 0 skipped' --jobs 3 vm
+check 'one line reproduces it' grep -q 'reproduce: tests/vm/run -- /tests/vm/suites/dies.sh' \
+	"$work/log"
+check_status 'a number of jobs that is none' 2 "$work/tests/run" --jobs none vm
 finish
