@@ -91,6 +91,30 @@ static void ndbg_id_ns_copy(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
 	id->msrc = ctrl->config.msrc;
 }
 
+/*
+ * Physical blocks that are larger than logical ones. What a Write has for one
+ * page is written under the page's lock, hence atomic; what crosses is not.
+ */
+static void ndbg_id_ns_physical(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
+{
+	u32 blocks = ctrl->config.physical_block_size >> ctrl->ns.shift;
+	__le16 zero_based;
+
+	if (blocks < 2)
+		return;
+	zero_based = cpu_to_le16(blocks - 1);
+	id->nsfeat |= NVME_NS_FEAT_ATOMICS | NVME_NS_FEAT_IO_OPT;
+	id->nawun = zero_based;
+	id->nawupf = zero_based;
+	id->nabsn = zero_based;
+	id->nabspf = zero_based;
+	id->npwg = zero_based;
+	id->npwa = zero_based;
+	id->npdg = zero_based;
+	id->npda = zero_based;
+	id->nows = zero_based;
+}
+
 static u16 ndbg_id_ns(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
 {
 	struct ndbg_ns *ns = &ctrl->ns;
@@ -105,6 +129,7 @@ static u16 ndbg_id_ns(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
 	id->dlfeat = NDBG_DLFEAT_READ_ZEROES | NDBG_DLFEAT_DEAC;
 	id->lbaf[0].ds = ns->shift;
 	memcpy(id->nguid, &ns->uuid, sizeof(id->nguid));
+	ndbg_id_ns_physical(ctrl, id);
 	ndbg_id_ns_copy(ctrl, id);
 	return NVME_SC_SUCCESS;
 }

@@ -44,6 +44,9 @@
  * @size:	namespace size, bytes
  * @memory:	most bytes of data kept in memory, 0 = as much as @size
  * @block_size:	logical block size, bytes (512 or 4096)
+ * @physical_block_size: what is best written as a whole, and is written as a
+ *		whole or not at all, bytes (512 or 4096); no less than
+ *		@block_size is meant
  * @mssrl:	most blocks in one Copy source range
  * @mcl:	most blocks in one Copy command
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
@@ -54,6 +57,7 @@ struct ndbg_config {
 	u64	size;
 	u64	memory;
 	u32	block_size;
+	u32	physical_block_size;
 	u32	mssrl;
 	u32	mcl;
 	u32	msrc;

@@ -19,6 +19,7 @@ static struct ndbg_config ndbg_params = {
 	.size		= SZ_256M,
 	.memory		= 0,
 	.block_size	= 512,
+	.physical_block_size = 512,
 	.mssrl		= 8192,
 	.mcl		= 65536,
 	.msrc		= 127,
@@ -163,6 +164,17 @@ static struct ndbg_number ndbg_block_size = {
 };
 module_param_cb(block_size, &ndbg_number_ops, &ndbg_block_size, 0644);
 MODULE_PARM_DESC(block_size, "Logical block size in bytes, 512 or 4096 (default 512)");
+
+static struct ndbg_number ndbg_physical_block_size = {
+	.val	= &ndbg_params.physical_block_size,
+	.min	= SZ_512,
+	.max	= SZ_4K,
+	.ok	= ndbg_block_size_ok,
+	.what	= "a physical block size in bytes, 512 or 4096",
+};
+module_param_cb(physical_block_size, &ndbg_number_ops,
+		&ndbg_physical_block_size, 0644);
+MODULE_PARM_DESC(physical_block_size, "Physical block size in bytes, 512 or 4096: 4096 with block_size=512 is what is called 512e (default 512; where block_size is larger, that counts)");
 
 module_param_named(copy, ndbg_params.copy, bool, 0644);
 MODULE_PARM_DESC(copy, "Whether the controller has the Copy command (default 1)");
