@@ -1,12 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # queue/copy_*: the values follow from what the namespace states, copy_max_bytes can be
-# lowered and turned off, nonsense is refused, and commands keep to the limits.
-# vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 64M,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,logical_block_size=4096,physical_block_size=4096,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,mssrl=5,mcl=17,msrc=0 --nvme 64M,mssrl=0,mcl=0,msrc=0 --timeout 120
-# with: build/tests/vm/copy_once
+# lowered and turned off, nonsense is refused, and commands keep to the limits. Namespaces
+# that state limits and still cannot copy; and one of 512 byte blocks on 4096 byte ones.
+# vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 64M,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,logical_block_size=4096,physical_block_size=4096,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,mssrl=5,mcl=17,msrc=0 --nvme 64M,mssrl=0,mcl=0,msrc=0 --nvme 64M,zoned=on,zoned.zone_size=8M --nvme 64M,ms=8,pi=1 --timeout 120
+# with: build/tests/vm/copy_once build/tests/vm/copy_verify build/tests/vm/ioctl_args
+# Functions are called by name, through check and cannot_copy:
+# shellcheck disable=SC2317
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
+# shellcheck source=tests/vm/debug_lib.sh
+. "$(dirname "$0")/../debug_lib.sh"
 
 declare -A identify
 
@@ -32,8 +37,10 @@ setup() {
 	hw=$((mcl * block < most ? mcl * block : most))
 	range=$((mssrl * block))
 	ranges=$((msrc + 1))
-	[ $hw != 0 ] && [ $range != 0 ] || hw=0 range=0 ranges=0
+	if [ $hw = 0 ] || [ $range = 0 ]; then none; fi
 }
+
+none() { hw=0 range=0 ranges=0; }
 
 # same TEST GOT WANT
 same() { check_equal "$name: $1" "$2" "$3"; }
@@ -133,6 +140,111 @@ rescan() {
 	done
 }
 
+# emulated WHAT FROM TO LENGTH: the kernel copies, and what is there can be read.
+emulated() {
+	fill "$disk" "$2" "$4"
+	same "$1: offload only is refused" \
+		"$(copy_result --mode offload "$disk" "$disk" "$2" "$3" "$4")" \
+		"error=EOPNOTSUPP copied=0 offloaded=0 emulated=0 error_range=0"
+	same "$1: emulated" "$(copy_result "$disk" "$disk" "$2" "$3" "$4")" \
+		"error=0 copied=$4 offloaded=0 emulated=$4 error_range=1"
+	check "$name: $1: bytes are equal" copies_are_equal "$disk" "$2" "$3" "$4"
+}
+
+# The device would copy around the write pointer, and the kernel's write plugs.
+zoned() {
+	same "is zoned" "$(queue "$disk" zoned)" host-managed
+	emulated "trap 17, zone to zone" 0 $((32 << 20)) $((4 << 20))
+	emulated "trap 17, on at the write pointers" $((4 << 20)) $((36 << 20)) $((1 << 20))
+	check_status "$name: trap 17, not at the write pointer" 1 \
+		copy_once "$disk" "$disk" 0 40960KiB 64KiB 0 41MiB 64KiB
+}
+
+# Every block has a checksum and its own address with it: copied as they are, they are wrong.
+protected() {
+	same "has protection information" \
+		"$(<"/sys/block/$name/integrity/format")" T10-DIF-TYPE1-CRC
+	emulated "trap 15, to other addresses" 0 $((16 << 20)) $((4 << 20))
+	blockdev --flushbufs "$disk"
+	check "$name: trap 15, the destination's tags are right" \
+		nvme read "$disk" -s $((32768 + 7)) -c 7 -z 4096 -y 64 -d /tmp/data -M /tmp/meta \
+		--prinfo=7 --ref-tag=$((32768 + 7))
+	check_status "$name: trap 15, and others would be noticed" 1 \
+		not_zero nvme read "$disk" -s $((32768 + 7)) -c 7 -z 4096 -y 64 -d /tmp/data \
+		-M /tmp/meta --prinfo=7 --ref-tag=7
+}
+
+not_zero() { "$@" >/dev/null 2>&1 || return 1; }
+
+# cannot_copy NAME COMMAND: a namespace that states limits, but is of another kind.
+cannot_copy() {
+	setup "$1"
+	check "$name: the namespace states limits" test $hw -gt 0
+	none
+	values
+	"$2"
+}
+
+# result NAME WANT COPY_ONCE_ARGUMENT...
+result() {
+	local what=$1 want=$2
+	shift 2
+	same "$what" "$(copy_result "$@")" "$want"
+}
+
+bad_physical_sizes() {
+	local bad
+	for bad in 0 256 1024 8192 4K; do
+		check_status "physical_block_size=$bad is refused" 1 \
+			not_zero set_param physical_block_size=$bad
+		check "and why is said" \
+			grep -q "physical_block_size=$bad refused: give .* 512 or 4096" <(dmesg)
+	done
+}
+
+# Alignment is that of logical blocks; physical ones are none of a copy's business.
+large_physical_blocks() {
+	local refused='error=EINVAL copied=0 offloaded=0 emulated=0 error_range=0' large=/dev/nvme1n1
+	local around
+	set_param size=64M block_size=512 physical_block_size=4096
+	name=$(attach e512 -k 30)
+	name=${name#/dev/}
+	setup "$name"
+	values
+	same "logical and physical block size" \
+		"$(queue "$disk" logical_block_size) $(queue "$disk" physical_block_size)" "512 4096"
+	fill "$disk" 0 $((2 << 20))
+	around="$(digest "$disk" 1048576 512) $(digest "$disk" $((1048576 + 2048)) 2048)"
+	result "3 logical blocks within a physical one" \
+		"error=0 copied=1536 offloaded=1536 emulated=0 error_range=1" \
+		--mode offload "$disk" "$disk" 4608 $((1048576 + 512)) 1536
+	check "$name: bytes are equal" copies_are_equal "$disk" 4608 $((1048576 + 512)) 1536
+	same "the rest of the physical block is as it was" \
+		"$(digest "$disk" 1048576 512) $(digest "$disk" $((1048576 + 2048)) 2048)" "$around"
+	result "half a logical block" "$refused" "$disk" "$disk" 0 1MiB 256
+	result "half a logical block off" "$refused" "$disk" "$disk" 256 1MiB 512
+	result "to blocks of 4096" "error=0 copied=4096 offloaded=0 emulated=4096 error_range=1" \
+		"$disk" $large 4096 8192 4096
+	result "512 bytes to blocks of 4096" "$refused" "$disk" $large 4096 8192 512
+	result "from 512 bytes off, to blocks of 4096" "$refused" "$disk" $large 512 8192 4096
+	result "from blocks of 4096, to 512 bytes off" "$refused" $large "$disk" 8192 512 4096
+	program copy_verify --src "$disk" --expect offload --iterations "$(scaled 20)" \
+		--max-bytes 1MiB --seed 11
+	program ioctl_args "$disk" $large
+	detach e512
+}
+
+# block_size is the least that physical_block_size can be.
+small_physical_blocks() {
+	set_param block_size=4096 physical_block_size=512
+	name=$(attach n4k -k 30)
+	name=${name#/dev/}
+	setup "$name"
+	same "logical and physical block size" \
+		"$(queue "$disk" logical_block_size) $(queue "$disk" physical_block_size)" "4096 4096"
+	detach n4k
+}
+
 disks=(nvme{0..5}n1)
 for name in "${disks[@]}"; do
 	setup "$name"
@@ -145,4 +257,10 @@ for name in "${disks[@]}"; do
 	off
 	[ $hw = 0 ] || commands_fit
 done
+cannot_copy nvme6n1 zoned
+cannot_copy nvme7n1 protected
+modprobe nvme-debug i_know=1
+bad_physical_sizes
+large_physical_blocks
+small_physical_blocks
 finish
