@@ -150,16 +150,16 @@ failover() {
 path_goes() {
 	local pid address
 	seed=$((seed + 1))
-	copy_verify --src "$disk" --iterations "$(scaled 400)" --max-bytes 1MiB --copiers 2 \
+	copy_verify --src "$disk" --iterations "$(scaled 200)" --max-bytes 1MiB --copiers 2 \
 		--writers 1 --seed $seed >/tmp/copying 2>&1 &
 	pid=$!
 	for address in /sys/class/nvme/nvme*/address; do
 		address=$(<"$address")
-		sleep 1
+		sleep 0.3
 		kill -0 $pid || not_ok "copies still run when a path goes"
 		echo 1 >"/sys/bus/pci/devices/$address/remove"
 		check "one path is left" wait_for 20 only_one
-		sleep 0.5
+		sleep 0.2
 		echo 1 >/sys/bus/pci/rescan
 		check "and it comes back" wait_for 20 find_disk
 	done
