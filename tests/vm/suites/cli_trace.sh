@@ -5,8 +5,8 @@
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
-# shellcheck source=tests/vm/lib.sh
-. /tests/vm/lib.sh
+# shellcheck source=tests/vm/copy_lib.sh
+. /tests/vm/copy_lib.sh
 
 disk=nvme0n1
 output=/tmp/trace.out
@@ -104,6 +104,22 @@ for_people() {
 	check 'totals on stderr' grep -qE '^2 copies, 0 failed; tokens: 1 created, 1 freed; lost 0 \(0\.00 %\)$' $errors
 }
 
+failures() {
+	start
+	copy $disk $disk@64MiB 4KiB
+	failing_copies
+	stop
+	check 'no device to copy to' grep -qE " 8 +4KiB none +unsupported +[0-9.]+[mu]s EIO\$" $output
+	check 'no device to copy by itself' grep -qE " 16 +8KiB none +unsupported +[0-9.]+[mu]s EOPNOTSUPP\$" $output
+	check 'two of three failed' grep -qE '^3 copies, 2 failed; ' $errors
+	check 'and took no path' grep -qE '^none +2 +0B ' $output
+}
+# One that no device does, one that no device can do by itself.
+failing_copies() {
+	copy $disk /dev/mapper/broken@4KiB 4KiB 2>/dev/null || :
+	copy --mode=offload $disk blank@8KiB 8KiB 2>/dev/null || :
+}
+
 one_document() {
 	start -o json
 	copy $disk $disk@64MiB 1MiB
@@ -128,26 +144,77 @@ tokens() {
 		"$(rows token .copy_id | sort -u)" "$(rows copy .copy_id)"
 }
 
-# filtered NAME WANT ARGUMENT...: lengths that are seen of a 64 KiB and a 1 MiB copy
-filtered() {
-	local name=$1 want=$2
-	shift 2
-	start -o ndjson "$@"
-	copy --mode=emulate $disk $disk@64MiB 64KiB
+# A filter in the kernel must let pass what jq selects from the rows of a tracer without any:
+# NAME|OPTIONS|CONDITION, with the process PID.
+filter_list="path offload|--path=offload|.path == \"offload\"
+path emulate|--path=emulate|.path == \"emulate\"
+path mixed|--path=mixed|.path == \"mixed\"
+minimum size|--min-size=128KiB|.bytes >= 131072
+minimum latency|--min-latency=300ms|.latency_ns >= 300000000
+failures|--errors|.error
+one process|--pid=PID|.pid == PID
+destination|--dev=blank|.device == \"blank\"
+source or destination|--dev=${disk}p1|.device == \"${disk}p1\" or .src_device == \"${disk}p1\"
+all together|--dev=$disk --path=emulate --min-size=32KiB|.path == \"emulate\" and .bytes >= 32768
+failures of a size|--errors --min-size=8KiB|.error and .bytes >= 8192"
+
+# One copy of each kind. $1 is a process that waits to become one.
+all_kinds() {
 	copy $disk $disk@64MiB 1MiB
-	bpfcopy copy --mode=offload $disk ram0 4KiB >/dev/null 2>&1 || :
-	stop
-	check_equal "$name" "$(rows copy .bytes | tr '\n' ' ')" "$want"
+	copy --mode=emulate $disk $disk@64MiB 64KiB
+	copy --mode=emulate $disk $disk@64MiB 4KiB
+	copy $disk ${disk}p1 12KiB
+	copy ${disk}p1 $disk 12KiB
+	copy $disk blank 12KiB
+	copy $disk /dev/mapper/slow 4KiB
+	failing_copies
+	echo >/tmp/go
+	wait $1
+	# The first chunk finds nothing in flight and is offloaded, those behind it are not.
+	bpfcopy load /usr/lib/bpfcopy/example_gentle.bpf.o --dev $disk max_inflight=1 piece_bytes=16KiB >/dev/null
+	copy $disk $disk@64MiB 64KiB
+	bpfcopy unload --dev $disk >/dev/null
+}
+
+# start_filters PID: a tracer for each filter, all at once; their processes are in $tracers.
+start_filters() {
+	local name options i=0 file
+	tracers=()
+	while IFS='|' read -r name options _; do
+		: $((i += 1))
+		bpfcopy trace -o ndjson ${options/PID/$1} >/tmp/filter.$i 2>/tmp/filter.$i.err &
+		tracers+=($!)
+	done <<<"$filter_list"
+	for file in $(seq -f /tmp/filter.%g $i); do
+		wait_for 120 grep -q '"type":"hello"' $file || cat $file.err
+	done
 }
 
 filters() {
-	filtered 'minimum size' '1048576 ' --min-size=128KiB
-	filtered 'path offload' '1048576 ' --path=offload
-	filtered 'path emulate' '65536 ' --path=emulate
-	filtered 'this device' '65536 1048576 ' --dev=$disk
-	filtered 'no errors' '' --errors
-	filtered 'minimum latency' '' --min-latency=1h
-	filtered 'another process' '' --pid=1
+	local name condition want got all waiting i=0
+	mkfifo /tmp/go
+	sh -c "read -r _ </tmp/go; exec bpfcopy copy $disk $disk@64MiB 20KiB" >/dev/null &
+	waiting=$!
+	start -o ndjson
+	start_filters $waiting
+	all_kinds $waiting
+	kill -TERM "${tracers[@]}"
+	for i in "${!tracers[@]}"; do
+		wait ${tracers[i]} || not_ok "filter $((i + 1)) ends well" /tmp/filter.$((i + 1)).err
+	done
+	stop
+	all=$(count copy)
+	check_equal 'a row for each kind of copy' "$all" 11
+	i=0
+	while IFS='|' read -r name _ condition; do
+		: $((i += 1))
+		want=$(rows copy "select(${condition//PID/$waiting}) | .copy_id")
+		got=$(jq -r 'select(.type == "copy") | .copy_id' /tmp/filter.$i)
+		check_equal "filter by $name" "$got" "$want"
+		check "filter by $name: some, not all" between 1 $((all - 1)) "$(wc -w <<<"$want")"
+		check_equal "filter by $name: totals" "$(jq -r 'select(.type == "bye") | .copies' /tmp/filter.$i)" \
+			"$(wc -w <<<"$want")"
+	done <<<"$filter_list"
 }
 
 ends() {
@@ -203,7 +270,15 @@ reader_goes_away() {
 	wait $pid || :
 }
 
-for case in every_copy_is_a_row for_people one_document tokens filters ends losses \
+printf 'start=128MiB, size=32MiB\n' | sfdisk -q /dev/$disk >/dev/null
+null_disk blank size=64 >/dev/null
+null_disk under size=8 >/dev/null
+modprobe dm-delay
+dm_disk slow "0 8 delay /dev/under 0 500"
+dm_disk broken "0 131072 error"
+wait_for 5 test -b /dev/${disk}p1
+
+for case in every_copy_is_a_row for_people failures one_document tokens filters ends losses \
 	no_permission reader_goes_away; do
 	t_case $case
 	$case
