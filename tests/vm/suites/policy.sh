@@ -1,54 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Policies: load, replace, unload, and everything that can be wrong about them.
+# Policies and the command: load, replace, unload, parameters, and everything that can be wrong
+# about them.
 # leaks: yes
-# vm: --nvme 256M --timeout 300
-# debug: yes
+# vm: --nvme 256M --nvme 128M --timeout 120
 # Names of disks and pins have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
-# shellcheck source=tests/vm/lib.sh
-. /tests/vm/lib.sh
+# shellcheck source=tests/vm/policy_lib.sh
+. "$(dirname "$0")/../policy_lib.sh"
 
-disk=nvme0n1
-number=$(cat /sys/block/$disk/dev)
-pins=/sys/fs/bpf/bpfcopy
-lib=/usr/lib/bpfcopy
-source_at=0
-dest_at=$((64 << 20))
-data_bytes=$((8 << 20))
-
-if [ ! -e /sys/block/$disk/queue/copy_max_bytes ]; then
-	skip policy "this kernel has no copy offload"
-	finish
-fi
-
-fill() { head -c $data_bytes /dev/urandom | dd of=/dev/$disk bs=1M conv=fsync status=none; }
-wipe() { head -c $data_bytes /dev/zero | dd of=/dev/$disk bs=1M oseek=$((dest_at >> 20)) conv=fsync status=none; }
-
-# copy BYTES: print "OFFLOADED EMULATED".
-copy() {
-	bpfcopy copy -o json "$disk@$source_at" "$disk@${dest_at}B" "${1}B" |
-		jq -r '[.. | objects | select(has("offloaded_bytes"))][0] | "\(.offloaded_bytes) \(.emulated_bytes)"'
-}
-
-# same BYTES: the destination is the source, and nothing was written behind it.
-same() {
-	cmp -n "$1" /dev/$disk /dev/$disk $source_at $dest_at &&
-		cmp -n $((data_bytes - $1)) /dev/zero /dev/$disk 0 $((dest_at + $1))
-}
-
-status() { bpfcopy status -o json 2>/dev/null; }
-attached() { status | jq -r '[.policies[]? | "\(.device)=\(.policy)"] | sort | join(" ")'; }
-member() { status | jq -r --arg d "$1" ".policies[] | select(.device == \$d) | .$2"; }
-# decisions DEVICE REASON: "COUNT BYTES"
-decisions() {
-	status | jq -r --arg d "$1" --arg r "$2" \
-		'.decisions[] | select(.device == $d and .reason == $r) | "\(.decisions) \(.bytes)"'
-}
-
-load() { bpfcopy load "$@" >/dev/null; }
-unload_all() { bpfcopy unload --all >/dev/null 2>&1 || :; }
+other=nvme1n1
 
 # check_message NAME STATUS REGEX COMMAND...: exit status and message.
 check_message() {
@@ -139,6 +101,34 @@ parameters() {
 		bpfcopy load $lib/test_params.bpf.o --dev $disk wanted=2
 }
 
+# One object, two disks: parameters and counters of their own.
+two_disks() {
+	t_case "two disks"
+	check "one policy on two disks" load threshold --dev $disk min_bytes=64KiB
+	check "with another minimum" load threshold --dev $other min_bytes=1MiB
+	check_equal "both are attached" "$(attached)" "$disk=threshold $other=threshold"
+	check_equal "$disk: offloads what it may" "$(copy 262144)" "262144 0"
+	check_equal "$other: has a minimum of its own" "$(copy 262144 $other)" "0 262144"
+	check_equal "$disk: again" "$(copy 65536)" "65536 0"
+	check_equal "$other: offloads what it may" "$(copy 1048576 $other)" "1048576 0"
+	check_equal "$other: counts what it decided" \
+		"$(decisions $other offload), $(decisions $other below-min)" "1 1048576, 1 262144"
+	check_equal "$disk: too" "$(decisions $disk offload), $(decisions $disk below-min)" "2 327680, 0 0"
+	check "one is replaced" load threshold --dev $other min_bytes=4KiB
+	check_equal "$other: has the new minimum" "$(copy 4096 $other)" "4096 0"
+	check_equal "$disk: keeps its own, and its counters" \
+		"$(copy 4096), $(decisions $disk offload)" "0 4096, 2 327680"
+	check "one is unloaded" bpfcopy unload --dev $disk
+	check_equal "and the other stays" "$(attached)" "$other=threshold"
+	unload_all
+}
+
+keeps_old() {
+	load never --dev $disk || return 1
+	! load $lib/test_badwrite.bpf.o --dev $disk 2>/dev/null || return 1
+	[ "$(attached)" = "$disk=never" ]
+}
+
 bad_objects() {
 	t_case "bad objects"
 	printf 'hello\n' >/tmp/text.bpf.o
@@ -170,12 +160,6 @@ bad_objects() {
 	unload_all
 }
 
-keeps_old() {
-	load never --dev $disk || return 1
-	! load $lib/test_badwrite.bpf.o --dev $disk 2>/dev/null || return 1
-	[ "$(attached)" = "$disk=never" ]
-}
-
 bad_places() {
 	t_case "bad places"
 	printf 'size=16MiB\n' | sfdisk -q /dev/$disk >/dev/null
@@ -204,183 +188,14 @@ taken() {
 	unload_all
 }
 
-is_attached() { [ "$(attached)" = "$1" ]; }
-
-rubbish() {
-	local what
-	t_case "rubbish"
-	for what in verdict=1 verdict=-1 verdict=3 verdict=-2147483648 verdict=2147483647 \
-		"chunk=4294967295 verdict=1" "chunk=4294967295 verdict=2" \
-		"chunk=1 verdict=1" "chunk=513 verdict=2" "chunk=65535 verdict=1" \
-		"depth=0 verdict=1" "depth=4294967295 verdict=1" "depth=1 verdict=2" \
-		"depth=4294967295 chunk=4294967295 verdict=-1"; do
-		wipe
-		# shellcheck disable=SC2086
-		load $lib/test_rubbish.bpf.o --dev $disk $what
-		check "right bytes with $what" copied_right 3149824
-	done
-	check "a bad verdict is reported" grep -q 'policy test_rubbish returned -1' <(dmesg)
-	unload_all
-}
-
-copied_right() {
-	local done_bytes
-	done_bytes=$(copy "$1") || return 1
-	echo "offloaded and emulated: $done_bytes"
-	[ $((${done_bytes/ /+})) = "$1" ] && same "$1"
-}
-
-examples() {
-	local name
-	t_case "examples of the documentation"
-	for name in gentle learn; do
-		wipe
-		check "$name loads" load $lib/example_$name.bpf.o --dev $disk
-		check "$name copies right" copied_right 1048576
-		check "$name decides" test "$(member $disk decisions)" -gt 0
-	done
-	unload_all
-}
-
-# A task that copies over and over, each to a place of its own, until told to stop.
-copier() {
-	local at=$((dest_at + $1 * data_bytes))
-	while [ ! -e /tmp/stop ]; do
-		bpfcopy copy "$disk@$source_at" "$disk@${at}B" ${data_bytes}B >/dev/null || return 1
-		cmp -n $data_bytes /dev/$disk /dev/$disk 0 $at || return 1
-		echo x >>/tmp/copied.$1
-	done
-}
-
-churn() {
-	local i pids=() pid
-	t_case "churn"
-	rm -f /tmp/stop /tmp/copied.*
-	copier 1 & pids+=($!)
-	copier 2 & pids+=($!)
-	for i in {1..10}; do
-		load threshold --dev $disk min_bytes="${i}MiB"
-		load never --dev $disk
-		load $lib/test_rubbish.bpf.o --dev $disk verdict=1 chunk=$((i << 16))
-		load never --global
-		bpfcopy unload --dev $disk >/dev/null
-		bpfcopy unload --global >/dev/null
-	done
-	touch /tmp/stop
-	for pid in "${pids[@]}"; do check "a task that copied during 60 changes" wait "$pid"; done
-	check "both copied in the meantime" test -s /tmp/copied.1 -a -s /tmp/copied.2
-	check_equal "nothing is left" "$(attached)" ""
-}
-
-race() {
-	local i pids=() pid failed=0
-	t_case "race"
-	for i in {1..6}; do load threshold --dev $disk min_bytes="${i}KiB" & pids+=($!); done
-	for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
-	check_equal "six loads at once all succeed" $failed 0
-	check_equal "and one policy is there" "$(attached)" "$disk=threshold"
-	check_equal "with one pin" "$(ls $pins)" "$number"
-	unload_all
-}
-
-null_disk() {
-	mkdir /sys/kernel/config/nullb/gone
-	echo 1 >/sys/kernel/config/nullb/gone/memory_backed
-	echo 64 >/sys/kernel/config/nullb/gone/size
-	echo 1 >/sys/kernel/config/nullb/gone/power
-	wait_for 10 test -b /dev/gone
-}
-
-removal() {
-	local dev again
-	t_case "removal"
-	modprobe null_blk nr_devices=0
-	null_disk
-	dev=$(cat /sys/block/gone/dev)
-	check "a policy on a disk that can only be emulated" load threshold --dev gone
-	rmdir /sys/kernel/config/nullb/gone
-	check_equal "it goes with the disk" "$(attached)" ""
-	check "its dead pin can be swept out" bpfcopy unload --dev "$dev"
-	check "and is gone" test ! -e "$pins/$dev"
-
-	null_disk
-	load never --dev gone
-	rmdir /sys/kernel/config/nullb/gone
-	null_disk
-	again=$(cat /sys/block/gone/dev)
-	check "a new disk starts without one" is_attached ""
-	if [ "$dev" = "$again" ]; then
-		check "a dead pin is no obstacle for the same number" load threshold --dev gone
-		check_equal "and is replaced" "$(attached)" "gone=threshold"
-	else
-		skip "a dead pin is no obstacle for the same number" "it got $again instead of $dev"
-	fi
-	rmdir /sys/kernel/config/nullb/gone
-	rmmod null_blk
-	bpfcopy unload --dev "$again" >/dev/null 2>&1 || :
-}
-
-# The block device of the nvme-debug controller with this address.
-debug_disk() {
-	local address disks
-	for address in /sys/class/nvme/*/address; do
-		[ "$(cat "$address")" = "traddr=$1" ] || continue
-		disks=("${address%/address}"/nvme*n*)
-		[ ! -b "/dev/${disks[0]##*/}" ] || { echo "${disks[0]##*/}"; return; }
-	done
-	return 1
-}
-
-# Copy until the disk is gone; 4 is "no such device".
-copy_until_gone() {
-	local status=0
-	while [ $status = 0 ]; do
-		bpfcopy copy "$1@0" "$1@32MiB" 32MiB >/dev/null 2>&1 || status=$?
-		echo x >>/tmp/gone.$2
-	done
-}
-
-removal_under_load() {
-	local i gone dev pids pid
-	t_case "removal under load"
-	if ! modprobe nvme-debug i_know=1; then
-		skip "removal under load" "there is no nvme-debug"
-		return
-	fi
-	for i in 1 2 3; do
-		rm -f /tmp/gone.*
-		pids=()
-		nvme connect -t debug -a gone -n nqn.test:gone >/dev/null
-		wait_for 20 debug_disk gone
-		gone=$(debug_disk gone)
-		dev=$(cat "/sys/block/$gone/dev")
-		load $lib/test_rubbish.bpf.o --dev $gone verdict=1 chunk=65536
-		copy_until_gone $gone 1 & pids+=($!)
-		copy_until_gone $gone 2 & pids+=($!)
-		wait_for 60 test -s /tmp/gone.1 -a -s /tmp/gone.2
-		check_equal "round $i: the policy was asked" "$(attached)" "$gone=test_rubbish"
-		nvme disconnect -n nqn.test:gone >/dev/null
-		for pid in "${pids[@]}"; do check "round $i: a copy ends with the disk" wait $pid; done
-		check_equal "round $i: the policy went with it" "$(attached)" ""
-		check "round $i: its dead pin is swept out" bpfcopy unload --dev $dev
-	done
-	check "the module can be unloaded" modprobe -r nvme-debug
-}
-
-fill
+fill_source $disk
+fill_source $other
 wipe
 life_of_a_policy
 slots
 parameters
+two_disks
 bad_objects
 bad_places
 taken
-fill
-rubbish
-examples
-fill
-churn
-race
-removal
-removal_under_load
 finish
