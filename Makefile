@@ -50,14 +50,17 @@ programs: kernel ## bpfcopy, the BPF objects and the programs of the tests
 	@$(MAKE) -C tests/vm/src
 
 .PHONY: modules
-modules: kernel ## nvme-debug.ko for the kernel
+modules: kernel ## nvme-debug.ko, and the tests' own module
 	@$(MAKE) -C nvme-debug
+	@$(MAKE) -C tests/vm/kmod
 
 .PHONY: modules-debug
-modules-debug: kernel-debug ## nvme-debug.ko for the debug kernels
+modules-debug: kernel-debug ## the same modules for the debug kernels
 	@for f in kasan lockdep; do \
 		$(MAKE) -C nvme-debug KBUILD=$(CURDIR)/build/kernel-$$f/kbuild \
 			OUT=$(CURDIR)/build/nvme-debug/$$f || exit; \
+		$(MAKE) -C tests/vm/kmod KBUILD=$(CURDIR)/build/kernel-$$f/kbuild \
+			OUT=$(CURDIR)/build/kmod/$$f || exit; \
 	done
 
 # --- To look at
@@ -73,13 +76,16 @@ bench: programs modules ## instructions per copy, in build/bench/results.json
 
 # --- The tests
 
+# Guests at a time: one keeps little more than one processor busy.
+JOBS ?= $(shell nproc)
+
 .PHONY: test
 test: programs modules vmlinux.h-check ## every test; the last line is the sum
-	@tests/run
+	@tests/run --jobs $(JOBS)
 
 .PHONY: test-debug
 test-debug: programs modules-debug ## the VM suites on both debug kernels
-	@tests/run --debug kasan --debug lockdep
+	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep
 
 .PHONY: unit
 unit: programs ## the CUnit suites only
