@@ -32,8 +32,10 @@ enum policy_counter_id {
 /* clang-format on */
 
 /*
- * Value of the per-CPU array "policy_counters".  A chunk that is decided on
- * twice (after a stale token) is counted twice: these are decisions.
+ * Value of the per-CPU array "policy_counters": decisions, and the bytes they
+ * were about.  A chunk is decided on once.  If its token turns out to be stale it
+ * is offloaded once more, and if the device fails it is emulated, without asking
+ * again: what became of a chunk is in the traces, not here.
  */
 struct policy_count {
 	__u64 count;
