@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Policies and the command: load, replace, unload, parameters, and everything that can be wrong
 # about them.
-# leaks: yes
 # vm: --nvme 256M --nvme 128M --timeout 120
 # Names of disks and pins have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317

@@ -76,7 +76,7 @@ changes() {
 
 churn() {
 	local rounds pids=() pid policies
-	rounds=$(scaled 8)
+	rounds=$(scaled 6)
 	t_case "churn"
 	rm -f /tmp/stop /tmp/copied.*
 	events_on blk_copy/blk_copy_decide
