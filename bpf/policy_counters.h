@@ -33,9 +33,9 @@ enum policy_counter_id {
 
 /*
  * Value of the per-CPU array "policy_counters": decisions, and the bytes they
- * were about.  A chunk is decided on once.  If its token turns out to be stale it
- * is offloaded once more, and if the device fails it is emulated, without asking
- * again: what became of a chunk is in the traces, not here.
+ * were about.  A chunk is decided on once: when its token is stale it is
+ * offloaded again, and when the device fails it is emulated, without asking.
+ * What became of a chunk is in the traces, not here.
  */
 struct policy_count {
 	__u64 count;
