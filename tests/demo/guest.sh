@@ -6,26 +6,24 @@
 # everything that was shown; the first thing that does not add up ends it with status 1.
 set -eEuo pipefail
 shopt -s inherit_errexit
-# shellcheck source=tests/vm/lib.sh
-. /tests/vm/lib.sh
+# shellcheck source=tests/vm/copy_lib.sh
+. /tests/vm/copy_lib.sh
 # shellcheck source=tests/demo/report.sh
 . /tests/demo/report.sh
 
 archive=$1
 archive_sum=$2
-part_mib=192   # the file system, and the partition for its copy
-small_mib=96   # of these: copied in pieces of 32 KiB, each a copy of its own
-list_mib=32    # then: pieces of 32 KiB too, but 256 of them to a copy
+part_mib=192   # the file system, and the partition for its copy; of these are copied:
+small_mib=64   # as copies of 32 KiB
+list_mib=32    # in pieces of 32 KiB too, but 256 of them to a copy
+large_mib=32   # as copies of 16 MiB
+one_mib=64     # as one copy
 piece_kib=32
-large_kib=16384
 other_mib=12   # last: three copies of 4 MiB, to show other reasons
 dir=/tmp/demo
 record=$dir/record
 small_copies=$((small_mib * 1024 / piece_kib))
 mkdir -p $dir /mnt/archive
-# Nothing is ever written to it: see nap.
-mkfifo $dir/never
-exec 9<>$dir/never
 
 heading() { printf '\n== %s\n' "$*"; }
 
@@ -133,90 +131,99 @@ watch() {
 	viewer=$!
 }
 
+# The viewer looks ten times a second: let what it shows come before the next command.
+settle() { sleep 0.3; }
+
 watched() {
 	wait $tracer || failed "bpfcopy trace: $(<$dir/live.err)"
 	wait $viewer
 }
 
-# copy NAME ARGUMENT...: copy on one processor, and keep what the caller is told for the sums.
+# copy NAME ARGUMENT...: what the caller is told is kept for the sums.
 copy() {
 	local name=$1
 	shift
-	exec taskset -c 0 bpfcopy copy -o json "$@" >"$dir/$name.result"
+	bpfcopy copy -o json "$@" >"$dir/$name.result"
 }
 
-nap() { read -rt "$1" -u 9 _ || :; }
-
-# pace DISK PID: slow the copy down, so that the policy changes in its middle and not after
-# it: let it run for a moment again and again, say when it is well on its way, and hold it
-# half-way until it is released. A stopped process finishes the copy it is in, so
-# latencies stay true. All on one processor, or the copy could run away meanwhile.
-pace() {
-	local rows
-	taskset -cp 0 $BASHPID >/dev/null
-	until [ -e "$dir/$1.released" ]; do
-		rows=$(wc -l <$dir/live)
-		[ "$rows" -lt $((small_copies / 16)) ] || : >"$dir/$1.under-way"
-		if [ "$rows" -lt $((small_copies / 2)) ]; then
-			kill -CONT "$2" || return 0
-			nap 0.005
-			kill -STOP "$2" || return 0
-		fi
-		nap 0.1
-	done
-	kill -CONT "$2" || :
+# show_copy NAME ARGUMENT...
+show_copy() {
+	echo '$' "bpfcopy copy ${*:2}"
+	copy "$@" || failed "$1: bpfcopy copy ended with $?"
 }
 
-# under_way DISK PACER: wait until pace says so.
-under_way() {
-	until [ -e "$dir/$1.under-way" ]; do
-		kill -0 "$2" 2>/dev/null || failed "$1: the copy ended before the policy could change"
-		nap 0.1
-	done
-}
+# part DISK FROM_MIB: source and destination
+part() { printf '%s\n' "${1}p1@${2}MiB" "${1}p2@${2}MiB"; }
 
 # --- The copy
 
 copy_small() {
-	local dev=$1 list=$dir/$1.small copier pacer
-	ranges 0 $small_mib $piece_kib >"$list"
-	echo '$' "bpfcopy copy --ranges FILE --step ${piece_kib}KiB ${dev}p1 ${dev}p2 &"
+	local dev=$1 half=$((small_mib / 2)) from to
 	watch "$dev" $small_copies 3
-	copy "$dev.small" --ranges "$list" --step ${piece_kib}KiB "${dev}p1" "${dev}p2" &
-	copier=$!
-	pace "$dev" $copier 2>/dev/null &
-	pacer=$!
-	under_way "$dev" $pacer
+	from=$(part "$dev" 0)
+	to=$(part "$dev" $half)
+	# shellcheck disable=SC2086 # two words each
+	show_copy "$dev.below" --step ${piece_kib}KiB $from ${half}MiB
+	settle
 	echo '$' "bpfcopy load threshold --dev $dev min_bytes=4KiB"
 	bpfcopy load threshold --dev "$dev" min_bytes=4KiB >$dir/load
 	grep -qw replaced $dir/load || failed "$dev: the policy was not replaced: $(<$dir/load)"
-	: >"$dir/$dev.released"
-	wait $copier || failed "$dev: bpfcopy copy ended with $?"
-	wait $pacer
+	# shellcheck disable=SC2086
+	show_copy "$dev.above" --step ${piece_kib}KiB $to ${half}MiB
 	watched
 }
 
 copy_large() {
-	local dev=$1 list=$dir/$1.list large=$dir/$1.large
-	ranges $small_mib $((small_mib + list_mib)) $piece_kib >"$list"
-	ranges $((small_mib + list_mib)) $part_mib $large_kib >"$large"
-	echo '$' "bpfcopy copy --ranges FILE --step 8MiB ${dev}p1 ${dev}p2"
-	echo '$' "bpfcopy copy --ranges FILE --step 16MiB ${dev}p1 ${dev}p2"
-	watch "$dev" $((list_mib / 8 + (part_mib - small_mib - list_mib) / 16)) 100
-	(copy "$dev.list" --ranges "$list" --step 8MiB "${dev}p1" "${dev}p2") ||
-		failed "$dev: bpfcopy copy of many ranges ended with $?"
-	(copy "$dev.large" --ranges "$large" --step 16MiB "${dev}p1" "${dev}p2") ||
-		failed "$dev: bpfcopy copy of large ranges ended with $?"
+	local dev=$1 list=$dir/$1.ranges end=$((small_mib + list_mib)) at
+	ranges $small_mib $end $piece_kib >"$list"
+	at=$(part "$dev" $end)
+	watch "$dev" $((list_mib / 8 + large_mib / 16)) 100
+	show_copy "$dev.list" --ranges "$list" --step 8MiB "${dev}p1" "${dev}p2"
+	settle
+	# shellcheck disable=SC2086
+	show_copy "$dev.large" --step 16MiB $at ${large_mib}MiB
 	watched
+}
+
+# under_way DISK WRITES: it wrote this often since.
+under_way() {
+	local stat
+	read -r -a stat <"/sys/block/$1/stat"
+	[ "${stat[4]}" -gt $(($2 + 100)) ]
+}
+
+# One copy, which the kernel asks about piece by piece: so slowly that another policy comes in
+# between. Which of the two decided what is in the record of a tracepoint.
+copy_one() {
+	local dev=$1 at copier stat
+	at=$(part "$dev" $((part_mib - one_mib)))
+	run bpfcopy load /usr/lib/bpfcopy/example_gentle.bpf.o --dev "$dev" \
+		max_inflight=0 piece_bytes=512B
+	watch "$dev" 1 100
+	events_on blk_copy/blk_copy_decide
+	read -r -a stat <"/sys/block/$dev/stat"
+	# shellcheck disable=SC2086
+	show_copy "$dev.one" $at ${one_mib}MiB &
+	copier=$!
+	wait_for 20 under_way "$dev" "${stat[4]}" || failed "$dev: the copy does not begin"
+	run bpfcopy load threshold --dev "$dev" min_bytes=4KiB
+	wait $copier
+	watched
+	events_off "$dir/$dev.decisions"
+	print_decisions "$dev"
 }
 
 copy_all() {
 	local dev
-	heading "4. The first $small_mib MiB: $small_copies copies of $piece_kib KiB, and another policy in the middle"
+	heading "4. The first $small_mib MiB: $small_copies copies of $piece_kib KiB, and another policy half-way"
 	echo "Below 64 KiB the kernel reads and writes. From 4 KiB on, the device copies."
 	for dev in "${devices[@]}"; do copy_small "$dev"; done
-	heading "5. The next $list_mib MiB: 256 ranges of $piece_kib KiB to a copy; the rest: 16 MiB to a copy"
+	heading "5. The next $list_mib MiB: 256 ranges of $piece_kib KiB to a copy; then $large_mib MiB: 16 MiB to a copy"
 	for dev in "${devices[@]}"; do copy_large "$dev"; done
+	heading "6. The last $one_mib MiB: one copy, and another policy in the middle of it"
+	echo "The first is the example of docs/writing-a-policy.md, told to be a bad policy: read and"
+	echo "write, one block at a time. A bad policy is slow, not wrong."
+	for dev in "${devices[@]}"; do copy_one "$dev"; done
 }
 
 # Copies that are not the policy's to decide. They repeat what is copied already, but for the
@@ -224,18 +231,18 @@ copy_all() {
 copy_otherwise() {
 	local dev=$1 other=$2 behind=$((2 * part_mib + 8))
 	watch "$dev" 3 100
-	(copy "$dev.caller" --mode emulate "${dev}p1" "${dev}p2" 4MiB) ||
+	copy "$dev.caller" --mode emulate "${dev}p1" "${dev}p2" 4MiB ||
 		failed "$dev: bpfcopy copy --mode emulate ended with $?"
-	(copy "$dev.cross" "${other}p1" "$dev@${behind}MiB" 4MiB) ||
+	copy "$dev.cross" "${other}p1" "$dev@${behind}MiB" 4MiB ||
 		failed "$dev: bpfcopy copy from $other ended with $?"
 	bpfcopy unload --dev "$dev" >/dev/null
-	(copy "$dev.builtin" "${dev}p1" "${dev}p2" 4MiB) ||
+	copy "$dev.builtin" "${dev}p1" "${dev}p2" 4MiB ||
 		failed "$dev: bpfcopy copy without a policy ended with $?"
 	watched
 }
 
 other_reasons() {
-	heading '6. Every copy has its reason: --mode emulate; another device; no policy any more'
+	heading '7. Every copy has its reason: --mode emulate; another device; no policy any more'
 	copy_otherwise "$qemu" "$debug"
 	copy_otherwise "$debug" "$qemu"
 }
@@ -260,7 +267,7 @@ verify() {
 
 verify_all() {
 	local dev jobs=() job
-	heading '7. The copies: fsck, the archive inside, every byte'
+	heading '8. The copies: fsck, the archive inside, every byte'
 	for dev in "${devices[@]}"; do
 		verify "$dev" >"$dir/$dev.verdict" &
 		jobs+=($!)

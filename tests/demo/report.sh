@@ -18,10 +18,32 @@ numbers='
 		"errors \(map(select(.error)) | length)",
 		(group_by(.reason)[] | "reason.\(.[0].reason) \(length)"),
 		(by_path("all") | .[]),
+		"mixed.offloaded \(map(select(.path == "mixed").offloaded_bytes) | add // 0)",
+		"mixed.emulated \(map(select(.path == "mixed").emulated_bytes) | add // 0)",
 		(map(select(.bytes == $small)) | by_path("small") | .[]);
 	(map(select(.type == "copy")) | ($qemu, $debug) as $disk
 		| map(select(.device | startswith($disk))) | about | "\($disk) \(.)"),
 	(.[] | select(.type == "bye") | to_entries[] | "all \(.key) \(.value)")'
+
+# Of the decisions on one copy, lines "COPY POLICY PATH REASON PIECES BYTES", as they follow
+# each other.
+# shellcheck disable=SC2016 # awk's variables
+decisions='
+	function value(i) { return substr($i, index($i, "=") + 1) }
+	{
+		for (copy = 1; $copy !~ /^copy=/; copy++)
+			;
+		key = value(copy) " " value(NF) " " value(NF - 2) " " value(NF - 1)
+		if (key != last) {
+			if (last)
+				printf "%s %d %d\n", last, pieces, bytes
+			last = key
+			pieces = bytes = 0
+		}
+		pieces++
+		bytes += value(NF - 3)
+	}
+	END { if (last) printf "%s %d %d\n", last, pieces, bytes }'
 
 # n["DISK KEY"]: all of them; "all KEY" is a total of the tracer.
 declare -A n
@@ -47,6 +69,18 @@ us() {
 	fi
 }
 
+# print_decisions DISK: who decided on its one copy.
+print_decisions() {
+	local policy path pieces bytes names=(gentle threshold)
+	awk "$decisions" "$dir/$1.decisions" >"$dir/$1.decided"
+	echo 'What the two policies decided, according to the tracepoint blk_copy_decide:'
+	while read -r _ policy path _ pieces bytes; do
+		printf '  | policy %-2s %-12s%6s pieces, %9s: %s\n' "$policy" "(${names[0]:-?})" \
+			"$pieces" "$(mib "$bytes")" "$path"
+		names=("${names[@]:1}")
+	done <"$dir/$1.decided"
+}
+
 # Formats of the table's cells: NAME VALUE...
 plain() { printf '%s' "${1:-0}"; }
 size() { mib "${1:-0}"; }
@@ -66,7 +100,9 @@ print_table() {
 	row '  reason: cross-device' plain reason.cross-device
 	row '  reason: builtin (no policy)' plain reason.builtin
 	row 'bytes offloaded' size offloaded
+	row '  in the copy with two policies' size mixed.offloaded
 	row 'bytes emulated' size emulated
+	row '  in the copy with two policies' size mixed.emulated
 	row 'latency, offload: median / p99' latency all.offload
 	row "  copies of $piece_kib KiB" latency small.offload
 	row 'latency, emulate: median / p99' latency all.emulate
@@ -97,10 +133,28 @@ check_device() {
 		expect "$dev: copies with the reason $reason" "${n[$dev reason.$reason]:-0}" 1
 	done
 	expect "$dev: copies decided by the policy" "${n[$dev reason.policy]:-0}" $((calls - 3))
-	[ "${n[$dev small.emulate.copies]:-0}" -gt 0 ] ||
-		failed "$dev: no small copy before the policy changed"
-	[ "${n[$dev small.offload.copies]:-0}" -gt 0 ] ||
-		failed "$dev: no small copy after the policy changed"
+	expect "$dev: small copies before the policy changed" \
+		"${n[$dev small.emulate.copies]:-0}" $((small_copies / 2))
+	expect "$dev: small copies after the policy changed" \
+		"${n[$dev small.offload.copies]:-0}" $((small_copies / 2))
+	check_one "$dev"
+}
+
+# The one copy: two policies decided on it, one after the other, and neither on nothing; what
+# they decided is what became of it.
+check_one() {
+	local dev=$1 first second
+	expect "$dev: lines of decisions" "$(wc -l <"$dir/$dev.decided")" 2
+	read -r -a first < <(sed -n 1p "$dir/$dev.decided")
+	read -r -a second < <(sed -n 2p "$dir/$dev.decided")
+	expect "$dev: the copy that they decided on" "${second[0]}" "${first[0]}"
+	[ "${second[1]}" -gt "${first[1]}" ] || failed "$dev: no new policy decided"
+	expect "$dev: the first policy" "${first[*]:2:2}" 'emulate policy'
+	expect "$dev: the second policy" "${second[*]:2:2}" 'offload policy'
+	expect "$dev: copies by both paths" "${n[$dev all.mixed.copies]:-0}" 1
+	expect "$dev: bytes of the first policy" "${first[5]}" "${n[$dev mixed.emulated]}"
+	expect "$dev: bytes of the second policy" "${second[5]}" "${n[$dev mixed.offloaded]}"
+	expect "$dev: bytes of both" $((first[5] + second[5])) $((one_mib * 1048576))
 }
 
 check_totals() {
@@ -113,7 +167,7 @@ check_totals() {
 
 summary() {
 	local dev
-	heading '8. What happened'
+	heading '9. What happened'
 	read_numbers
 	print_table
 	for dev in "${devices[@]}"; do check_device "$dev"; done
