@@ -103,6 +103,12 @@ events_off() {
 	grep -v '^#' $tracing/trace >"$1" || :
 }
 
+# How many events were lost since events_on.
+events_lost() {
+	cat $tracing/per_cpu/cpu*/stats |
+		awk '/^(overrun|commit overrun|dropped events):/ { n += $NF } END { print n }'
+}
+
 # null_disk NAME [ATTRIBUTE=VALUE]...: a null_blk with memory; prints its device.
 null_disk() {
 	local dir=/sys/kernel/config/nullb/$1 attribute

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] SRC DST
- *           SRC_OFF DST_OFF LEN [SRC_OFF DST_OFF LEN]...
+ * copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] [--until-error]
+ *           [--make-it-fail] SRC DST SRC_OFF DST_OFF LEN [SRC_OFF DST_OFF LEN]...
  *
  * One BLKCOPY of the ranges, --count times, and one line about the last of them:
  * error=EBUSY copied=0 offloaded=0 emulated=0 error_range=0
  * Offsets and lengths are bytes or carry KiB, MiB, GiB. Exit status 0 if all succeeded.
+ *
+ * --until-error: the first one that fails is the last one. --make-it-fail: during the
+ * last one, the process is one that fault injection with a task filter is about.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +21,14 @@
 #include "t.h"
 
 static const char usage[] =
-	"usage: copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] SRC DST SRC_OFF DST_OFF LEN...";
+	"usage: copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] [--until-error] [--make-it-fail] SRC DST SRC_OFF DST_OFF LEN...";
 
 static struct {
 	u64 count;
 	u64 interval_ms;
 	int flags;
+	int until_error;
+	int make_it_fail;
 } opt = { .count = 1 };
 
 static int must_open(const char *path, int flags)
@@ -41,6 +46,8 @@ static void parse(int argc, char **argv)
 		{ "mode", 1, NULL, 'm' },
 		{ "count", 1, NULL, 'c' },
 		{ "interval-ms", 1, NULL, 'i' },
+		{ "until-error", 0, &opt.until_error, 1 },
+		{ "make-it-fail", 0, &opt.make_it_fail, 1 },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -52,7 +59,7 @@ static void parse(int argc, char **argv)
 			opt.count = t_number(optarg, "--count");
 		else if (c == 'i')
 			opt.interval_ms = t_number(optarg, "--interval-ms");
-		else
+		else if (c)
 			t_die("%s", usage);
 	}
 	if (opt.flags < 0 || !opt.count || argc - optind < 5 ||
@@ -60,11 +67,38 @@ static void parse(int argc, char **argv)
 		t_die("%s", usage);
 }
 
+/* @fd stays open: with nothing to be had, it could not be opened again. */
+static void set_make_it_fail(int fd, bool on)
+{
+	if (fd >= 0 && pwrite(fd, on ? "1" : "0", 1, 0) != 1)
+		t_die("/proc/self/make-it-fail: %s", strerror(errno));
+}
+
+/* Returns how many failed. */
+static u64 copy_all(int dst_fd, struct blk_copy_args *a)
+{
+	u64 failures = 0;
+	int fail = -1;
+
+	if (opt.make_it_fail)
+		fail = must_open("/proc/self/make-it-fail", O_WRONLY);
+	for (u64 i = 0; i < opt.count; i++) {
+		if (i + 1 == opt.count)
+			set_make_it_fail(fail, true);
+		failures += !!t_copy(dst_fd, a);
+		if (failures && opt.until_error)
+			break;
+		usleep(opt.interval_ms * 1000);
+	}
+	set_make_it_fail(fail, false);
+	return failures;
+}
+
 int main(int argc, char **argv)
 {
 	struct blk_copy_args a = { .size = sizeof(a) };
 	struct blk_copy_ioc_range *r;
-	u64 failures = 0;
+	u64 failures;
 	int dst_fd;
 
 	parse(argc, argv);
@@ -82,10 +116,7 @@ int main(int argc, char **argv)
 		r[i].dst = t_bytes(*argv++, "DST_OFF");
 		r[i].len = t_bytes(*argv++, "LEN");
 	}
-	for (u64 i = 0; i < opt.count; i++) {
-		failures += !!t_copy(dst_fd, &a);
-		usleep(opt.interval_ms * 1000);
-	}
+	failures = copy_all(dst_fd, &a);
 	printf("error=%s copied=%llu offloaded=%llu emulated=%llu error_range=%u\n",
 	       t_errname(a.error), a.copied, a.offloaded, a.emulated,
 	       a.error_range);

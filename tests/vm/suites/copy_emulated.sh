@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Devices that cannot copy by themselves: the same call works, by reading and writing.
+# Devices that cannot copy by themselves: the same call works, by reading and writing, which
+# overlap.
 # vm: --nvme 64M --timeout 180
 # with: build/tests/vm/copy_verify build/tests/vm/copy_once
 set -euo pipefail
@@ -78,7 +79,59 @@ mixed_pair() {
 	null_disk_gone pair
 }
 
+# in_flight EVENTS: what block_rq_issue and block_rq_complete say: writes, how many of them
+# were issued with a read in flight, most requests in flight, most bytes.
+in_flight() {
+	awk '
+	/block_rq_issue:/ {
+		match($0, /block_rq_issue: [^ ]+ [A-Z]+ [0-9]+/)
+		split(substr($0, RSTART, RLENGTH), f, " ")
+		op = substr(f[3], 1, 1)
+		now[op]++
+		bytes += f[4]
+		if (op == "W") { writes++; if (now["R"]) beside++ }
+		if (now["R"] + now["W"] > most) most = now["R"] + now["W"]
+		if (bytes > most_bytes) most_bytes = bytes
+	}
+	/block_rq_complete:/ {
+		match($0, /block_rq_complete: [^ ]+ [A-Z]+ \(\) [0-9]+ \+ [0-9]+/)
+		split(substr($0, RSTART, RLENGTH), f, " ")
+		now[substr(f[3], 1, 1)]--
+		bytes -= f[7] * 512
+	}
+	END { print writes + 0, beside + 0, most + 0, most_bytes + 0 }' "$1"
+}
+
+# Every request takes 2 ms: what is not in flight at the same time is easily seen. Neither a
+# large range nor many small ones wait for each other.
+overlap() {
+	local dev small=() i writes beside most bytes
+	dev=$(null_disk slow size=64 blocksize=4096 max_sectors=256 irqmode=2 \
+		completion_nsec=2000000)
+	fill "$dev" 0 $((8 << 20))
+	for ((i = 0; i < 64; i++)); do small+=($((i << 16)) $(((32 << 20) + (i << 17))) 64KiB); done
+	for i in large small; do
+		events_on block/block_rq_issue block/block_rq_complete
+		if [ $i = large ]; then
+			check "overlap: 8 MiB in one range" copy_once "$dev" "$dev" 0 16MiB 8MiB
+		else
+			check "overlap: 4 MiB in 64 ranges" copy_once "$dev" "$dev" "${small[@]}"
+		fi
+		check_equal "overlap, $i: no event was lost" "$(events_lost)" 0
+		events_off /tmp/events
+		read -r writes beside most bytes <<<"$(in_flight /tmp/events)"
+		check_equal "overlap, $i: writes" "$writes" 64
+		check "overlap, $i: writes that begin with a read in flight" \
+			between 48 64 "$beside"
+		check "overlap, $i: requests in flight" between 4 8 "$most"
+		check "overlap, $i: memory in flight" between $((4 << 16)) $((1 << 20)) "$bytes"
+	done
+	check "overlap: bytes are equal" copies_are_equal "$dev" 0 $((16 << 20)) $((8 << 20))
+	null_disk_gone slow
+}
+
 null_blk
+overlap
 loop
 device_mapper
 mixed_pair
