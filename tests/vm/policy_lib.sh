@@ -25,9 +25,8 @@ wipe() {
 
 # copy BYTES [DISK]: print "OFFLOADED EMULATED".
 copy() {
-	local on=${2:-$disk}
-	bpfcopy copy -o json "$on" "$on@${dest_at}B" "${1}B" |
-		jq -r '[.. | objects | select(has("offloaded_bytes"))][0] | "\(.offloaded_bytes) \(.emulated_bytes)"'
+	local on=/dev/${2:-$disk}
+	copy_once "$on" "$on" 0 $dest_at "$1" | sed -n 's/.* offloaded=\(.*\) emulated=\(.*\) .*/\1 \2/p'
 }
 
 # same BYTES: the destination is the source, and nothing was written behind it.
@@ -36,14 +35,28 @@ same() {
 		cmp -n $((data_bytes - $1)) /dev/zero /dev/$disk 0 $((dest_at + $1))
 }
 
-status() { bpfcopy status -o json 2>/dev/null; }
-attached() { status | jq -r '[.policies[]? | "\(.device)=\(.policy)"] | sort | join(" ")'; }
-member() { status | jq -r --arg d "$1" ".policies[] | select(.device == \$d) | .$2"; }
-# decisions DEVICE REASON: "COUNT BYTES"
-decisions() {
-	status | jq -r --arg d "$1" --arg r "$2" \
-		'.decisions[] | select(.device == $d and .reason == $r) | "\(.decisions) \(.bytes)"'
+# status TYPE MEMBER...: of the rows of this type, these members. Not with jq, which takes
+# longer to start than the rest of a check.
+status() {
+	bpfcopy status -o ndjson 2>/dev/null | awk -v type="$1" -v members="${*:2}" '
+		index($0, "\"type\":\"" type "\"") {
+			line = ""
+			n = split(members, member, " ")
+			for (i = 1; i <= n; i++) {
+				match($0, "\"" member[i] "\":[^,}]*")
+				skip = length(member[i]) + 3
+				line = line " " substr($0, RSTART + skip, RLENGTH - skip)
+			}
+			gsub("\"", "", line)
+			print substr(line, 2)
+		}'
 }
+# "DEVICE=POLICY" of all that is attached, in one line
+attached() { status policy device policy | tr ' ' = | sort | paste -sd ' '; }
+# member DEVICE MEMBER: of the policy on this device
+member() { status policy device "$2" | sed -n "s/^$1 //p"; }
+# decisions DEVICE REASON: "COUNT BYTES"
+decisions() { status decision device reason decisions bytes | sed -n "s/^$1 $2 //p"; }
 
 load() { bpfcopy load "$@" >/dev/null; }
 unload_all() { bpfcopy unload --all >/dev/null 2>&1 || :; }
