@@ -213,6 +213,48 @@ test_small_blocks() {
 		-n 1 -s 131071 -c 1 2>&1 || :)")" 0x4080
 }
 
+# Another Flush than that of a user is not sent: there is no cache that could lose anything.
+test_flush() {
+	local d
+	d=$(disk_of d0)
+	check_equal 'no volatile write cache' "$(nvme id-ctrl -o json "$(ctrl_path d0)" | jq .vwc)" 0
+	check_equal 'the host knows that' "$(cat "/sys/block/${d#/dev/}/queue/write_cache")" \
+		'write through'
+	check 'Flush' nvme flush "$d" -n 1
+	check_equal 'Flush: the data is still there' "$(sum "$d" 512 0 64)" \
+		"$(head -c 32768 "$tmp/want" | sha256sum)"
+}
+
+# 16 TiB, of which only what was written takes memory. Block numbers have more than 32 bits.
+test_huge() {
+	local d end before want
+	set_param size=16T
+	d=$(attach huge)
+	set_param size=64M
+	end=$(blockdev --getsz "$d")
+	check_equal '16T: size in blocks' "$end" $((1 << 35))
+	before=$(pages)
+	dd if=/dev/urandom of="$tmp/last" bs=4k count=2 status=none
+	dd if="$tmp/last" of="$d" bs=4k seek=$((end / 8 - 2)) oflag=direct status=none
+	want=$(sha256sum <"$tmp/last")
+	check_equal '16T: the last blocks read back' "$(sum "$d" 4k $((end / 8 - 2)) 2)" "$want"
+	check_equal '16T: the blocks before are zero' "$(sum "$d" 4k $((end / 8 - 4)) 2)" \
+		"$(zeroes 8192)"
+	check_equal '16T: so are the same ones modulo 2^32' \
+		"$(sum "$d" 4k $(((end - 16) % (1 << 32) / 8)) 2)" "$(zeroes 8192)"
+	ranges $((end - 16)):16
+	check_equal '16T: Copy from the end to the start' "$(raw_copy "$d" 0 1 0)" 0
+	check_equal '16T: it is there' "$(sum "$d" 4k 0 2)" "$want"
+	ranges 0:16
+	check_equal '16T: Copy from the start to close to the end' \
+		"$(raw_copy "$d" $((end - 64)) 1 0)" 0
+	check_equal '16T: it is there, too' "$(sum "$d" 4k $((end / 8 - 8)) 2)" "$want"
+	check_equal '16T: Copy past the end' "$(raw_copy "$d" $((end - 8)) 1 0)" 0x4080
+	check_equal '16T: pages in memory' $(($(pages) - before)) 6
+	detach huge
+	check_equal '16T: and none when it is gone' "$(pages)" "$before"
+}
+
 # test_copy NAME DISK BLOCKSIZE: nvme copy moves the right bytes.
 test_copy() {
 	local name=$1 disk=$2 bs=$3 want
@@ -487,6 +529,7 @@ check_equal 'both block sizes side by side' \
 test_identify
 test_data 'nvme-debug 512' "$(disk_of d0)"
 test_small_blocks "$(disk_of d0)"
+test_flush
 test_data 'nvme-debug 4096' "$(disk_of d4)"
 test_copy 'nvme-debug 512' "$(disk_of d0)" 512
 test_copy 'nvme-debug 4096' "$(disk_of d4)" 4096
@@ -501,6 +544,7 @@ test_limits
 set_param mssrl=8192 mcl=65536
 test_partial_copy
 test_without_copy
+test_huge
 test_in_use
 test_reset
 test_together
