@@ -11,6 +11,8 @@ splat_regex+='|suspicious RCU usage|sleeping function called|scheduling while at
 splat_regex+='|bad unlock balance|held lock freed|DEBUG_LOCKS_WARN_ON|lock held when returning'
 splat_regex+='|rcu: INFO:.* stall|self-detected stall|INFO: task .* blocked'
 splat_regex+='|soft lockup|hard LOCKUP|refcount_t:|KASAN:|UBSAN:|KCSAN:|ODEBUG:'
+splat_regex+='|\bBUG [^ ]+ \(|trying to register non-static key|nobody cared'
+splat_regex+='|cannot create duplicate filename'
 splat_regex+='|unreferenced object|kmemleak: .* new suspected'
 
 # A report is what stands between its first line and the next complaint, and no longer.

@@ -59,6 +59,23 @@ check_equal 'what the guest offers' "$(tr '\n' ' ' <"$work/place")" \
 	"/sys/fs/bpf /sys/fs/cgroup /sys/kernel/config /sys/kernel/debug /sys/kernel/tracing \
 vm unlimited root /root unknown /dev/nullb0 "
 
+# shape OPTION...: processors, memory in units of 100 MiB, MHz.
+# shellcheck disable=SC2016 # for the guest's shell
+shape() {
+	vm "$@" -- bash -c 'nproc
+		awk "/^MemTotal/ { print int(\$2 / 102400) }" /proc/meminfo
+		dmesg | sed -n "s/.*tsc: Detected \([0-9]*\).*/\1/p"' | tr '\n' ' '
+}
+check_equal '--smp and --mem' "$(shape --smp 3 --mem 660 | cut -d' ' -f1,2)" '3 6'
+# One instruction is one nanosecond: the processor has 1000 MHz, on whatever machine.
+check '--icount: one processor whose clock counts instructions' \
+	grep -E '^1 9 (999|1000) $' <(shape --icount)
+check_status 'half a processor' 204 tests/vm/run --smp 0.5 -- true
+check_status 'no memory' 204 tests/vm/run --mem 0 -- true
+check_status 'a baseline that is not there' 204 tests/vm/run --stock-splats /no/such -- true
+check_status 'a complaint to allow that is no regular expression' 204 \
+	tests/vm/run --allow-splat 'BUG(' -- true
+check_status 'a look for leaks on a kernel that cannot' 204 tests/vm/run --leak-check -- true
 check_status 'no command is a usage error' 204 tests/vm/run --smp 1
 check_status 'an unknown option is a usage error' 204 tests/vm/run --frob 1 -- true
 check_status 'a bad size is a usage error' 204 tests/vm/run --nvme lots -- true

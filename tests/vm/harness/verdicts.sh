@@ -41,6 +41,38 @@ expect 'a hang' 202 TIMEOUT --timeout 15 -- sleep 1000
 expect 'a power off without a verdict' 203 'NO VERDICT' -- poweroff -f
 expect 'a forged verdict of another run' 203 'NO VERDICT' -- \
 	bash -c 'echo "verdict 0123456789abcdef 0" >/dev/vport0p2; poweroff -f'
+expect 'a complaint in the log, made up' 201 SPLAT -- \
+	bash -c 'echo "INFO: task cat:12 blocked for more than 120 seconds." >/dev/kmsg'
 check 'an allowed complaint' vm --allow-splat lkdtm_WARNING -- \
 	bash -c "$lkdtm WARNING >$provoke"
+
+# A QEMU that leaves the log of an int3 on its first boots, as many as say so, and then is the
+# real one. Only what the emulator alone can have done wrong is worth another try.
+fake=$(mktemp -d)
+trap 'rm -rf "$fake"' EXIT
+cat >"$fake/qemu-system-x86_64" <<'SH'
+#!/bin/bash
+here=${0%/*}
+read -r boots byte <"$here/plan"
+if [ "$boots" -gt 0 ]; then
+	echo "$((boots - 1)) $byte" >"$here/plan"
+	log=$(grep -oE '/[^ ]*/console.log' <<<"$*")
+	printf '%s\n' 'Oops: int3: 0000 [#1]' "Code: 0f 1f $byte <44> 00 00" >"$log"
+	exit 0
+fi
+PATH=${PATH#"$here:"}
+exec qemu-system-x86_64 "$@"
+SH
+chmod +x "$fake/qemu-system-x86_64"
+# planned BOOTS BYTE OPTION...: run with that QEMU.
+# shellcheck disable=SC2317 # through check
+planned() {
+	echo "$1 $2" >"$fake/plan"
+	shift 2
+	PATH=$fake:$PATH vm "$@" 2>"$fake/err"
+}
+check "the emulator's own fault is tried again" planned 2 0f -- true
+check_equal 'as often as it is said' "$(grep -c 'booting once more' "$fake/err")" 2
+check_status 'but not for ever' 203 planned 9 0f -- true
+check_status "an int3 of the kernel's is not" 203 planned 1 cc -- true
 finish

@@ -25,12 +25,13 @@ prepare() {
 # Without events the host does not learn that its namespace is gone, and goes on using it.
 read_disabled() {
 	echo 1 >"$namespace/enable"
-	nvme connect -t loop -n stock >&2
+	nvme connect -t loop -n stock >/dev/null
 	wait_for 30 test -b /dev/nvme0n1
-	nvme set-feature /dev/nvme0 -f 0x0b -v 0 >&2
+	nvme set-feature /dev/nvme0 -f 0x0b -v 0 >/dev/null
 	echo 0 >"$namespace/enable"
 	nvme read /dev/nvme0n1 -s 0 -c 0 -z 512 -d /dev/null 2>&1 || :
-	nvme disconnect -n stock >&2
+	nvme disconnect -n stock >/dev/null
+	wait_for 30 test ! -e /dev/nvme0n1
 }
 
 clean_up() {
@@ -43,12 +44,17 @@ said() { grep -q "$1" <(dmesg); }
 # Only a kernel that checks locks says so.
 complains() { grep -qx CONFIG_PROVE_LOCKING=y <(zcat /proc/config.gz); }
 
-prepare
-for ((tries = 0; tries < 20; tries++)); do
+# A complaint comes once, and a leak may hide behind a stale pointer: so more than one.
+for ((tries = 1; tries <= 20; tries++)); do
+	prepare
 	answer=$(read_disabled)
-	if ! complains || said 'Invalid wait context'; then break; fi
+	clean_up
+	if complains; then
+		! said 'Invalid wait context' || break
+	elif [ $tries = 4 ]; then
+		break
+	fi
 done
-clean_up
 check_equal 'a disabled namespace answers' "${answer%%:*}" 'NVMe status'
 if complains; then
 	check 'a mutex is taken under RCU' said 'Invalid wait context'
