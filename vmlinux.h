@@ -233,6 +233,32 @@ struct blk_copy_ops {
 	u64 id;
 };
 
+struct blk_copy;
+
+typedef void tp_btf_blk_copy_start(void *__data, const struct blk_copy *copy);
+
+typedef void tp_btf_blk_copy_decide(void *__data, u64 copy_id, u32 dst_dev, u64 offset, u64 bytes, u32 path, u32 reason, u64 policy_id);
+
+typedef void tp_btf_blk_copy_token_alloc(void *__data, u64 copy_id, u64 token_id, u64 bytes);
+
+typedef void tp_btf_blk_copy_token_fill(void *__data, u64 copy_id, u64 token_id, u32 dev, u64 sector, u32 offset, u32 bytes, int status, u64 age_ns);
+
+typedef void tp_btf_blk_copy_token_consume(void *__data, u64 copy_id, u64 token_id, u32 dev, u64 sector, u32 offset, u32 bytes, int status, u64 age_ns);
+
+typedef void tp_btf_blk_copy_token_reject(void *__data, u64 copy_id, u64 token_id, u32 dev, u64 sector, u32 offset, u32 bytes, int status, u64 age_ns);
+
+typedef void tp_btf_blk_copy_token_complete(void *__data, u64 copy_id, u64 token_id, u32 dev, u64 sector, u32 offset, u32 bytes, int status, u64 age_ns);
+
+typedef void tp_btf_blk_copy_token_free(void *__data, u64 copy_id, u64 token_id, u64 bytes, u64 done, u64 age_ns);
+
+typedef void tp_btf_blk_copy_dispatch(void *__data, u64 copy_id, u64 token_id, u32 dev, u64 dst_sector, u32 bytes, u32 nr_ranges);
+
+typedef void tp_btf_blk_copy_fallback(void *__data, u64 copy_id, u32 dst_dev, u64 offset, u64 bytes, u32 reason, int status);
+
+typedef void tp_btf_blk_copy_chunk(void *__data, u64 copy_id, u32 dst_dev, u64 offset, u64 bytes, u32 path, u32 reason, int status, u64 latency_ns);
+
+typedef void tp_btf_blk_copy_end(void *__data, const struct blk_copy *copy, u32 reason, u64 latency_ns);
+
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
 #endif

@@ -178,6 +178,40 @@ static int dump_part(const struct gen *g, const char *type, char *members)
 	return 0;
 }
 
+/*
+ * The arguments of a tracepoint as a function type, after the empty function
+ * that the kernel has for each: its prototype, unlike btf_trace_NAME, has names.
+ */
+static int dump_tracepoint(const struct gen *g, const char *name)
+{
+	LIBBPF_OPTS(btf_dump_emit_type_decl_opts, opts);
+	const struct btf_type *proto;
+	char full[128];
+	int id;
+
+	snprintf(full, sizeof(full), "__probestub_%s", name);
+	id = btf__find_by_name_kind(g->btf, full, BTF_KIND_FUNC);
+	if (id < 0)
+		return complain(g, "this kernel has no tracepoint \"%s\"",
+				name);
+	id = btf__type_by_id(g->btf, id)->type;
+	proto = btf__type_by_id(g->btf, id);
+	for (int i = 0; i < btf_vlen(proto); i++) {
+		int arg = btf_params(proto)[i].type;
+
+		if (btf_is_ptr(btf__type_by_id(g->btf, arg)))
+			declare_target(g, arg);
+		else if (dump_type(g, arg))
+			return -1;
+	}
+	snprintf(full, sizeof(full), "tp_btf_%s", name);
+	opts.field_name = full;
+	printf("typedef ");
+	btf_dump__emit_type_decl(g->dump, id, &opts);
+	printf(";\n\n");
+	return 0;
+}
+
 static int dump_line(const struct gen *g, char *line)
 {
 	char *save = NULL;
@@ -196,7 +230,10 @@ static int dump_line(const struct gen *g, char *line)
 		save[strcspn(save, "\n")] = '\0';
 		return dump_part(g, name, save);
 	}
-	return complain(g, "\"%s\" is none of type, enum-of, part", verb);
+	if (!strcmp(verb, "tracepoint"))
+		return dump_tracepoint(g, name);
+	return complain(g, "\"%s\" is none of type, enum-of, part, tracepoint",
+			verb);
 }
 
 /* All that is missing in one run: who updates the list wants to see it all. */
