@@ -39,6 +39,25 @@ advance() {
 	set_queue $disk scheduler none
 }
 
+# Two commands of the same size, each with a part of the token of its own.
+halves() {
+	local half=65536
+	fill $disk 0 $((2 * half))
+	set_queue $disk copy_max_bytes $half
+	events_on blk_copy/blk_copy_token_fill blk_copy/blk_copy_token_consume
+	result "trap 2: twice what one command does" \
+		"error=0 copied=$((2 * half)) offloaded=$((2 * half)) emulated=0 error_range=1" \
+		--mode offload $disk $disk 0 1MiB $((2 * half))
+	events_off /tmp/events
+	set_queue $disk copy_max_bytes $unlimited
+	check_equal "trap 2: the token is filled once, and used in two parts" \
+		"$(sed -n 's/.*blk_copy_token_\([a-z]*\):.* offset=\([0-9]*\) bytes=\([0-9]*\) .*/\1 \2+\3/p' \
+			/tmp/events | xargs)" \
+		"fill 0+$((2 * half)) consume 0+$half consume $half+$half"
+	check "trap 2: the first half" copies_are_equal $disk 0 1048576 $half
+	check "trap 2: the second half" copies_are_equal $disk $half $((1048576 + half)) $half
+}
+
 # Both phases are remapped by the partition, each with its own start.
 remap() {
 	local start1 start2 before
@@ -100,6 +119,35 @@ read_only() {
 		"$(dmesg | grep -c 'read-only' || :)" 0
 }
 
+# In the middle of many small chunks: what was copied before stays, and is what is reported.
+read_only_meanwhile() {
+	local pid line writes copied n last=4095 before i ranges=()
+	for ((i = 0; i <= last; i++)); do
+		ranges+=($((i << 12)) $(((48 << 20) + (i << 13))) 4096)
+	done
+	fill $disk 0 $((16 << 20))
+	before=$(digest $disk $(((48 << 20) + (last << 13))) 4096)
+	writes=$(disk_stat 5)
+	copy_once $disk $disk "${ranges[@]}" >/tmp/line &
+	pid=$!
+	wait_for 20 writes_above $((writes + 100))
+	blockdev --setro $disk
+	wait $pid || :
+	blockdev --setrw $disk
+	line=$(</tmp/line)
+	echo "# $line"
+	copied=$(copied_by copied "$line")
+	n=$((copied >> 12))
+	check_equal "trap 11: made read-only in the middle" "$line" \
+		"error=EPERM copied=$((n << 12)) offloaded=$copied emulated=0 error_range=$n"
+	check "trap 11: some was copied before, and not all" between 1 $last $n
+	check_equal "trap 11: the last that was copied is there" \
+		"$(digest $disk $(((48 << 20) + ((n - 1) << 13))) 4096)" \
+		"$(digest $disk $(((n - 1) << 12)) 4096)"
+	check_equal "trap 11: the last that was not is as it was" \
+		"$(digest $disk $(((48 << 20) + (last << 13))) 4096)" "$before"
+}
+
 # As long as somebody has the device open, what dd writes stays dirty in memory.
 page_cache() {
 	local want
@@ -132,12 +180,10 @@ overlap() {
 	result "trap 14: one destination twice" "$refused" $disk $disk 0 1MiB 64KiB 128KiB 1MiB 64KiB
 }
 
-# A token would go around the write pointer.
+# A token would go around the write pointer. (That a zoned disk which could does not: copy_sysfs.)
 zoned() {
-	local dev name
+	local dev
 	dev=$(null_disk zones size=64 blocksize=512 zoned=1 zone_size=8 zone_nr_conv=4)
-	name=${dev#/dev/}
-	check_equal "trap 17: a zoned disk does not copy" "$(queue "$name" copy_max_hw_bytes)" 0
 	fill "$dev" 0 $((4 << 20))
 	check "trap 17: conventional to sequential zone" copy_once "$dev" "$dev" 0 32MiB 4MiB
 	check "trap 17: bytes are equal" copies_are_equal "$dev" 0 $((32 << 20)) $((4 << 20))
@@ -191,10 +237,7 @@ merging() {
 one_tag() {
 	local pid n=0 schedulers=(mq-deadline none)
 	seed=$((seed + 1))
-	modprobe -r nvme
-	modprobe nvme io_queue_depth=2
-	wait_for 10 test -b $disk
-	wait_for 10 test -b $large_blocks
+	queues_hold 1
 	copy_verify --src $disk --iterations "$(scaled 30)" --max-bytes 1MiB --copiers 3 \
 		--writers 1 --seed $seed >/tmp/copying 2>&1 &
 	pid=$!
@@ -206,16 +249,13 @@ one_tag() {
 	done
 	check "trap 21: queue of depth 1, frozen $n times" wait $pid
 	grep '^#' /tmp/copying
-	modprobe -r nvme
-	modprobe nvme
-	wait_for 10 test -b $disk
-	wait_for 10 test -b $large_blocks
+	queues_hold
 	set_queue $disk scheduler none
 }
 
 # Counted once: the first phase moves nothing.
 accounting() {
-	local read written group=/sys/fs/cgroup/copies line before
+	local read written group=/sys/fs/cgroup/copies line before limit
 	read=$(disk_stat 3) written=$(disk_stat 7)
 	offloaded_quietly 8MiB
 	check_equal "trap 23: sectors written, by disk statistics" $(($(disk_stat 7) - written)) 16384
@@ -228,12 +268,47 @@ accounting() {
 	check_equal "trap 23: io.stat of the cgroup" \
 		"$(grep -oE '[rw]bytes=[0-9]+' <<<"$line" | tr '\n' ' ')" "rbytes=8388608 wbytes=8388608 "
 
-	echo "$(<"/sys/block/${disk##*/}/dev") wbps=4194304" >$group/io.max
-	before=$(date +%s%N)
-	(echo $BASHPID >$group/cgroup.procs && offloaded_quietly 8MiB)
-	check "trap 23: 8 MiB at 4 MiB/s take a second and more" \
-		between 1000 60000 $((($(date +%s%N) - before) / 1000000))
+	for limit in wbps rbps; do
+		echo "$(<"/sys/block/${disk##*/}/dev") rbps=max wbps=max $limit=4194304" >$group/io.max
+		before=$(date +%s%N)
+		(echo $BASHPID >$group/cgroup.procs && offloaded_quietly 8MiB)
+		check "trap 23: 8 MiB at $limit=4194304 take a second and more" \
+			between 1000 60000 $((($(date +%s%N) - before) / 1000000))
+	done
 	wait_for 5 rmdir $group
+}
+
+# cost COMMAND...: what iocost charges a new cgroup for it, microseconds of the device.
+cost() {
+	local group=/sys/fs/cgroup/cost dev
+	dev=$(<"/sys/block/${disk##*/}/dev")
+	mkdir $group
+	(echo $BASHPID >$group/cgroup.procs && "$@")
+	# It adds up from time to time.
+	wait_for 10 grep -q "^$dev .*cost.usage=[1-9]" $group/io.stat
+	sleep 1
+	sed -n "s/^$dev .*cost.usage=\([0-9]*\).*/\1/p" $group/io.stat
+	wait_for 5 rmdir $group
+}
+
+# shellcheck disable=SC2317 # called by cost
+direct() { dd "$@" bs=64K count=256 status=none; }
+
+# A device that reads 32 MiB/s and writes 16 MiB/s, as iocost is told.
+iocost() {
+	local dev copy read write
+	dev=$(<"/sys/block/${disk##*/}/dev")
+	echo "$dev ctrl=user model=linear rbps=33554432 rseqiops=4000 rrandiops=4000" \
+		"wbps=16777216 wseqiops=4000 wrandiops=4000" >/sys/fs/cgroup/io.cost.model
+	echo "$dev enable=1 ctrl=user min=100.00 max=100.00" >/sys/fs/cgroup/io.cost.qos
+	copy=$(cost offloaded_quietly 16MiB)
+	read=$(cost direct if=$disk of=/dev/null iflag=direct)
+	write=$(cost direct if=/dev/zero of=$disk oflag=direct seek=256)
+	echo "$dev enable=0" >/sys/fs/cgroup/io.cost.qos
+	echo "# iocost: 16 MiB copied $copy us, read $read us, written $write us"
+	check "trap 23: iocost charges for the read" between 400000 700000 "$read"
+	check "trap 23: iocost charges a copy for a read and a write" \
+		between $(((read + write) * 8 / 10)) $(((read + write) * 12 / 10)) "$copy"
 }
 
 offloaded_quietly() { copy_once --mode offload $disk $disk 0 16MiB "$1" >/dev/null; }
@@ -312,21 +387,29 @@ policies() {
 	program copy_verify --src $disk --expect offload --iterations 10 --seed $((seed += 1))
 }
 
+# What is about the kernel alone, whatever the disk.
+of_the_kernel() {
+	read_only
+	read_only_meanwhile
+	page_cache
+	alignment
+	overlap
+	zoned
+	accounting
+	iocost
+	partial
+}
+
 echo "# seed $seed"
 advance
+halves
 remap
 limits
-read_only
-page_cache
-alignment
-overlap
-zoned
 boundaries
 merging
 one_tag
-accounting
 names
-partial
 signals
 policies
+[ -n "$DISKS" ] || of_the_kernel
 finish
