@@ -162,8 +162,10 @@ keyed() {
 	scratch=$(mktemp -d "$image_cache/.tmp.XXXXXX")
 	mkdir "$scratch/root"
 	"$@" "$scratch/root"
-	(cd "$scratch/root" && find . ! -type d | sed 's/^\.//') >"${layer%.cpio}.files"
+	(cd "$scratch/root" && find . ! -type d | sed 's/^\.//') >"$scratch/files"
 	make_cpio "$scratch/root" "$scratch/cpio"
+	# Others may be at it, too. Whole or not at all, and the list before what it lists.
+	mv "$scratch/files" "${layer%.cpio}.files"
 	mv "$scratch/cpio" "$layer"
 	rm -rf "$scratch"
 	find "$image_cache" -name "$kind-*" -mmin +2880 -delete
