@@ -77,9 +77,6 @@ bench: programs modules ## instructions per copy, in build/bench/results.json
 # --- The tests
 
 # Guests at a time: one keeps little more than one processor busy.
-TEST_JOBS ?= 2
-
-# Guests at a time: one keeps little more than one processor busy.
 JOBS ?= $(shell nproc)
 
 .PHONY: test
