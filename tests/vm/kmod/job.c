@@ -12,8 +12,7 @@
 
 #include "copy_client.h"
 
-#define POISON	0x5a
-#define GIVE_UP (100 * HZ)
+#define POISON 0x5a
 
 /* What is kept of a copy when it is gone. */
 struct item {
@@ -254,6 +253,22 @@ static void issue(struct item *item)
 	end_item(item);
 }
 
+/* False if nothing ended for 100 seconds. */
+static bool wait_for_all(struct job *job)
+{
+	unsigned int before = 0, now, idle = 0;
+
+	/* In steps: a long sleep would be a hung task. */
+	while (!wait_for_completion_timeout(&job->done, 10 * HZ)) {
+		now = READ_ONCE(job->calls);
+		idle = now == before ? idle + 1 : 0;
+		if (idle == 10)
+			return false;
+		before = now;
+	}
+	return true;
+}
+
 static void free_items(struct job *job)
 {
 	unsigned int i;
@@ -295,10 +310,10 @@ int job_run(struct job *job, struct block_device *src, struct block_device *dst)
 		else
 			submit(&job->items[i]);
 	}
-	if (!wait_for_completion_timeout(&job->done, GIVE_UP)) {
+	if (!wait_for_all(job)) {
 		__module_get(THIS_MODULE);
-		pr_err("copy_client: %u of %llu copies never ended\n",
-		       job->left, job->copies);
+		pr_err("copy_client: %u of %llu copies never ended, after %u calls\n",
+		       job->left, job->copies, job->calls);
 		return -ETIMEDOUT;
 	}
 	/* Time for a call that should not come. */
