@@ -127,7 +127,7 @@ verify_finds_differences() {
 partitions() {
 	printf 'start=8MiB, size=32MiB\nstart=40MiB, size=32MiB\n' |
 		sfdisk --quiet --no-reread --force /dev/$other >/dev/null 2>$errors || :
-	wait_for 5 test -e /sys/block/$other/${other}p2 || :
+	wait_for $((5 * T_SCALE)) test -e /sys/block/$other/${other}p2 || :
 	if [ ! -e /sys/block/$other/${other}p2 ]; then
 		skip partitions "no partitions: $(head -n 1 $errors)"
 		return
@@ -163,10 +163,10 @@ interrupted() {
 	writes_before=$(writes)
 	bpfcopy copy -o ndjson --mode=emulate --step=4KiB $disk /dev/mapper/slow 64MiB >$output 2>$errors &
 	pid=$!
-	check "$signal: it copies" wait_for 60 some_writes
+	check "$signal: it copies" wait_for $((60 * T_SCALE)) some_writes
 	status=0
 	kill -$signal $pid
-	wait_for 60 test ! -d /proc/$pid || kill -KILL $pid
+	wait_for $((60 * T_SCALE)) test ! -d /proc/$pid || kill -KILL $pid
 	wait $pid || status=$?
 	dmsetup remove slow
 	copied=$(get copied_bytes)

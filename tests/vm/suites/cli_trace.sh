@@ -25,7 +25,9 @@ start() {
 	: >$errors
 	bpfcopy trace "$@" >$output 2>$errors &
 	pid=$!
-	wait_for 20 started "$@"
+	wait_for $((60 * T_SCALE)) started "$@" && return
+	not_ok "bpfcopy trace $*: it does not begin" $errors
+	finish
 }
 started() {
 	case " $* " in
@@ -186,7 +188,7 @@ start_filters() {
 		tracers+=($!)
 	done <<<"$filter_list"
 	for file in $(seq -f /tmp/filter.%g $i); do
-		wait_for 120 grep -q '"type":"hello"' $file || cat $file.err
+		wait_for $((120 * T_SCALE)) grep -q '"type":"hello"' $file || cat $file.err
 	done
 }
 
@@ -262,9 +264,9 @@ reader_goes_away() {
 	local status=0
 	bpfcopy trace -o ndjson 2>$errors | head -n 1 >$output &
 	pid=$!
-	wait_for 20 grep -q hello $output
+	wait_for $((20 * T_SCALE)) grep -q hello $output
 	copy $disk $disk@64MiB 64KiB
-	wait_for 10 sh -c "! pgrep -x bpfcopy >/dev/null" || status=1
+	wait_for $((10 * T_SCALE)) sh -c "! pgrep -x bpfcopy >/dev/null" || status=1
 	check_equal 'it ends when nobody reads its output' $status 0
 	check_equal 'without a word' "$(cat $errors)" ''
 	wait $pid || :
@@ -276,7 +278,7 @@ null_disk under size=8 >/dev/null
 modprobe dm-delay
 dm_disk slow "0 8 delay /dev/under 0 500"
 dm_disk broken "0 131072 error"
-wait_for 5 test -b /dev/${disk}p1
+wait_for $((5 * T_SCALE)) test -b /dev/${disk}p1
 
 for case in every_copy_is_a_row for_people failures one_document tokens filters ends losses \
 	no_permission reader_goes_away; do

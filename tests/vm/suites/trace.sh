@@ -24,7 +24,9 @@ start() {
 	: >$out
 	bpfcopy trace -o ndjson "$@" >$out 2>/tmp/trace.err &
 	tracer=$!
-	wait_for 60 grep -q '"type":"hello"' $out || { cat /tmp/trace.err; return 1; }
+	wait_for $((60 * T_SCALE)) grep -q '"type":"hello"' $out && return
+	not_ok "bpfcopy trace $*: it does not begin" /tmp/trace.err
+	finish
 }
 
 # stop: end it; its exit status is in $stopped.
@@ -118,7 +120,7 @@ filters() {
 	check_equal "by size" "$(get copy 'map(.bytes) | join(" ")')" 131072
 
 	printf 'start=100MiB, size=32MiB\n' | sfdisk -q /dev/$disk >/dev/null
-	wait_for 5 test -b /dev/${disk}p1
+	wait_for $((5 * T_SCALE)) test -b /dev/${disk}p1
 	start --dev ${disk}p1
 	copy 65536
 	bpfcopy copy $disk@0 ${disk}p1@0 64KiB >/dev/null
@@ -295,7 +297,7 @@ two_tracers() {
 	t_case "two tracers"
 	bpfcopy trace -o ndjson --count 1 >/tmp/other.ndjson &
 	other=$!
-	wait_for 60 grep -q hello /tmp/other.ndjson || :
+	wait_for $((60 * T_SCALE)) grep -q hello /tmp/other.ndjson || :
 	start --count 1
 	copy 65536
 	check "one sees it" wait $other
