@@ -20,6 +20,9 @@ unpack_source() {
 	git -C "$tmp" init -q -b bpfcopy
 	git -C "$tmp" config bpfcopy.source "$version"
 	git -C "$tmp" config gc.auto 0
+	# Whatever the user's own configuration says of these.
+	git -C "$tmp" config core.autocrlf false
+	git -C "$tmp" config commit.gpgsign false
 	git -C "$tmp" add -A -f
 	plain_commit git -C "$tmp" commit -q -m "$source_package $version"
 	git -C "$tmp" tag base
