@@ -38,23 +38,23 @@ fio_verifies() {
 	check "$name: fio verifies the emulated copy" fio_job $other --verify_only
 	# Would it notice?
 	fill "${disk}p2" $((17 << 20)) 4096
-	check_status "$name: fio notices 4 KiB that are wrong" 1 \
-		not_zero fio_job "${disk}p2" --verify_only
+	check "$name: fio notices 4 KiB that are wrong" fio_complains "${disk}p2"
 	sfdisk -q --delete "$disk"
 }
 
-# Any failure is 1: fio has more than one.
-not_zero() { "$@" >/dev/null 2>&1 || return 1; }
+fio_complains() {
+	! fio_job "$1" --verify_only >/tmp/fio 2>&1 && grep '^verify: bad' /tmp/fio
+}
 
 bpftrace_counts() {
 	local script='tracepoint:blk_copy:blk_copy_end { @copies = count(); @bytes = sum(args->bytes); }'
 	script+=' BEGIN { printf("ready\n"); }'
 	bpftrace -e "$script" >/tmp/bpftrace 2>&1 &
 	local pid=$!
-	wait_for 60 grep -q ready /tmp/bpftrace
+	check "$name: bpftrace is ready" wait_for $((120 * T_SCALE)) grep -q ready /tmp/bpftrace
 	copy_once --count 23 "$disk" "$disk" 0 48MiB $((3 * block)) >/dev/null
 	kill -INT $pid
-	wait $pid || :
+	check "$name: bpftrace ends" wait_for $((120 * T_SCALE)) test ! -d /proc/$pid
 	check_equal "$name: bpftrace counts the 23 copies" \
 		"$(sed -n 's/^@copies: //p' /tmp/bpftrace)" 23
 	check_equal "$name: bpftrace adds up their bytes" \
@@ -77,7 +77,7 @@ nvme_cli_agrees() {
 while_copying() {
 	local what="$name: $1" pid n=0
 	shift
-	copy_verify --src "$disk" --iterations "$(scaled 60)" --max-bytes 4MiB --copiers 2 \
+	copy_verify --src "$disk" --iterations "$(scaled 40)" --max-bytes 4MiB --copiers 2 \
 		--seed $((RANDOM + 1)) >/tmp/copying 2>&1 &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
@@ -90,6 +90,53 @@ while_copying() {
 	grep '^#' /tmp/copying
 }
 
+# Copies whose tokens take long to fill, one block to a range, until it is killed.
+long_tokens() {
+	local i ranges=()
+	for ((i = 0; i < 4096; i++)); do
+		ranges+=($((i * block)) $(((48 << 20) + i * block)) "$block")
+	done
+	exec copy_once --count 1000000 "$disk" "$disk" "${ranges[@]}"
+}
+
+# Set from the recorded events: tokens, how many were too old to be used; again, how many
+# copies with such a token were offloaded nevertheless, with a new one; bad, copies that
+# failed, but for the one that was killed.
+count_stale() {
+	read -r tokens again bad < <(awk '
+		/blk_copy_token_reject:.* status=-11 / { sub(/.*copy=/, ""); old[$1]; tokens++ }
+		/blk_copy_end:/ && !/ error=(0|-4) / { bad++ }
+		/blk_copy_end:.* emulated=0 .* error=0 / { sub(/.*copy=/, ""); again += $1 in old }
+		END { print tokens + 0, again + 0, bad + 0 }' $tracing/trace)
+}
+
+# stale_tokens NAME COMMAND...: what COMMAND changes between the two phases is noticed, and the
+# token made anew. The moment is a matter of luck, so COMMAND is repeated until it was met.
+stale_tokens() {
+	local what="$name: $1" pid n=0 end=$((SECONDS + 30 * T_SCALE)) tokens=0 again=0 bad=0
+	shift
+	fill "$disk" 0 $((4096 * block))
+	echo >$tracing/trace
+	long_tokens >/dev/null &
+	pid=$!
+	while [ $n -lt 5 ] || { [ "$again" = 0 ] && [ $SECONDS -lt $end ]; }; do
+		"$@" $n
+		n=$((n + 1))
+		sleep 0.03
+		[ $((n % 5)) != 0 ] || count_stale
+	done
+	check "$what: copies run until then" kill $pid
+	wait $pid || :
+	count_stale
+	printf '# %s: %s times, %s tokens were stale, %s such copies were offloaded\n' "$what" $n \
+		"$tokens" "$again"
+	check "$what between the phases: tokens are stale" test "$tokens" -gt 0
+	check "$what between the phases: they are made anew" test "$again" -gt 0
+	check_equal "$what between the phases: no copy fails" "$bad" 0
+	check "$what between the phases: bytes are equal" \
+		copies_are_equal "$disk" 0 $((48 << 20)) $((4096 * block))
+}
+
 switch_scheduler() {
 	local all=(none mq-deadline kyber)
 	set_queue "$disk" scheduler "${all[$1 % 3]}"
@@ -100,6 +147,9 @@ change_limit() {
 	set_queue "$disk" copy_max_bytes "${all[$1 % 4]}"
 }
 
+# As change_limit(), but the device can still do it.
+lower_limit() { set_queue "$disk" copy_max_bytes $(((64 + $1 % 64) * block)); }
+
 change_depth() {
 	set_queue "$disk" scheduler mq-deadline
 	set_queue "$disk" nr_requests $((4 + $1 % 5 * 16))
@@ -109,6 +159,9 @@ rescan() {
 	echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
 }
 
+# Everything reads as zeroes after it.
+format() { nvme format "$disk" -n 1 -b "$block" --force >/dev/null; }
+
 reset() {
 	echo 1 >"/sys/class/nvme/${name%n1}/reset_controller"
 	sleep 0.2
@@ -117,10 +170,11 @@ reset() {
 for name in nvme0n1 nvme1n1; do
 	on $name
 	fio_verifies
-	bpftrace_counts
 	nvme_cli_agrees
 done
 on nvme0n1
+# It takes long, and once is enough: it looks at the kernel, not at the disk.
+[ -n "$DISKS" ] || bpftrace_counts
 while_copying "switching the scheduler" switch_scheduler
 while_copying "changing the depth of the queue" change_depth
 while_copying "resetting the controller" reset
@@ -128,4 +182,11 @@ on nvme1n1
 while_copying "changing copy_max_bytes" change_limit
 set_queue "$disk" copy_max_bytes "$unlimited"
 while_copying "rescanning the controller" rescan
+events_on blk_copy/blk_copy_token_reject blk_copy/blk_copy_end
+stale_tokens "rescanning the controller" rescan
+stale_tokens "resetting the controller" reset
+stale_tokens "lowering copy_max_bytes" lower_limit
+# nvme-debug has no such command.
+[ -n "$DISKS" ] || stale_tokens "formatting the namespace" format
+events_off /tmp/events
 finish
