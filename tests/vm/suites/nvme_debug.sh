@@ -13,9 +13,9 @@ set -euo pipefail
 tmp=$(mktemp -d)
 # A debug kernel looks for what the standard one cannot see; what the standard one has judged
 # many times over it need not see as often.
-debug_kernel='' connects=20
+debug_kernel='' connects=8
 if [ -e /proc/lockdep ] || [ -e /sys/kernel/debug/kmemleak ]; then
-	debug_kernel=1 connects=5
+	debug_kernel=1 connects=4
 fi
 qemu=''
 [ ! -b /dev/nvme0n1 ] || qemu=/dev/nvme0n1
