@@ -104,6 +104,12 @@ splats() {
 	sort -u "$dir/stock" >&2
 }
 
+# QEMU found one of its own assertions broken. It happened in the first half second of a boot,
+# in the emulated interrupt controller, with kernels that boot a hundred times a day.
+emulator_died() {
+	[ "$qemu_status" = 134 ] && grep -qa 'Assertion .* failed' "$dir/qemu.out"
+}
+
 # QEMU's threads race when a kernel patches its own text: one of them may execute an int3
 # that is not in memory any more. The dump proves it: the byte before the marked one, which
 # was executed, is another one.

@@ -56,6 +56,7 @@ here=${0%/*}
 read -r boots byte <"$here/plan"
 if [ "$boots" -gt 0 ]; then
 	echo "$((boots - 1)) $byte" >"$here/plan"
+	[ "$byte" != abort ] || { echo "x.c:1: Assertion \`a < b' failed." >&2; kill -ABRT $$; }
 	log=$(grep -oE '/[^ ]*/console.log' <<<"$*")
 	printf '%s\n' 'Oops: int3: 0000 [#1]' "Code: 0f 1f $byte <44> 00 00" >"$log"
 	exit 0
@@ -75,4 +76,6 @@ check "the emulator's own fault is tried again" planned 2 0f -- true
 check_equal 'as often as it is said' "$(grep -c 'booting once more' "$fake/err")" 2
 check_status 'but not for ever' 203 planned 9 0f -- true
 check_status "an int3 of the kernel's is not" 203 planned 1 cc -- true
+check 'an assertion of the emulator is tried again' planned 2 abort -- true
+check_status 'nor that for ever' 204 planned 9 abort -- true
 finish
