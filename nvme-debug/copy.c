@@ -22,21 +22,22 @@ static u64 ndbg_range_blocks(const struct nvme_copy_range *range)
 	return (u64)le16_to_cpu(range->nlb) + 1;
 }
 
-static u16 ndbg_check_limits(const struct ndbg_config *config,
+static u16 ndbg_check_limits(const struct ndbg_ns *ns,
 			     const struct nvme_copy_range *ranges,
 			     unsigned int nr, u64 *total)
 {
+	u32 mssrl = READ_ONCE(ns->config.mssrl);
 	unsigned int i;
 
 	*total = 0;
 	for (i = 0; i < nr; i++) {
 		u64 nlb = ndbg_range_blocks(&ranges[i]);
 
-		if (nlb > config->mssrl)
+		if (nlb > mssrl)
 			return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
 		*total += nlb;
 	}
-	if (*total > config->mcl)
+	if (*total > READ_ONCE(ns->config.mcl))
 		return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
 	return NVME_SC_SUCCESS;
 }
@@ -59,7 +60,7 @@ static u16 ndbg_check_ranges(const struct ndbg_ns *ns, u64 sdlba, u64 total,
 /* Copy one range in pieces. All arguments in bytes. */
 static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, u64 src, u64 len)
 {
-	struct ndbg_store *store = &ndbg_cmd_ctrl(cmd)->ns.store;
+	struct ndbg_store *store = &cmd->ns->store;
 
 	while (len) {
 		u64 n = min_t(u64, len, NDBG_COPY_PIECE);
@@ -70,6 +71,7 @@ static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, u64 src, u64 len)
 		err = ndbg_store_copy(store, dst, src, n);
 		if (err)
 			return ndbg_media_status(err);
+		cmd->bytes += n;
 		dst += n;
 		src += n;
 		len -= n;
@@ -81,7 +83,7 @@ static u16 ndbg_copy_ranges(struct ndbg_cmd *cmd, u64 sdlba,
 			    const struct nvme_copy_range *ranges,
 			    unsigned int nr)
 {
-	unsigned int shift = ndbg_cmd_ctrl(cmd)->ns.shift;
+	unsigned int shift = cmd->ns->shift;
 	u64 dst = sdlba << shift;
 	unsigned int i;
 
@@ -99,13 +101,13 @@ static u16 ndbg_copy_ranges(struct ndbg_cmd *cmd, u64 sdlba,
 	return NVME_SC_SUCCESS;
 }
 
-static void ndbg_count_copy(struct ndbg_ctrl *ctrl, u64 total)
+static void ndbg_count_copy(struct ndbg_cmd *cmd)
 {
-	u64 bytes = total << ctrl->ns.shift;
+	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
 
-	atomic64_inc(&ctrl->stats.writes);
-	atomic64_add(bytes, &ctrl->stats.bytes_read);
-	atomic64_add(bytes, &ctrl->stats.bytes_written);
+	atomic64_inc(&smart->writes);
+	atomic64_add(cmd->bytes, &smart->bytes_read);
+	atomic64_add(cmd->bytes, &smart->bytes_written);
 }
 
 /* The list is in controller memory: the host can no longer change it. */
@@ -113,18 +115,17 @@ static u16 ndbg_copy_list(struct ndbg_cmd *cmd,
 			  const struct nvme_copy_range *ranges,
 			  unsigned int nr)
 {
-	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
 	u64 sdlba = le64_to_cpu(cmd->sqe.copy.sdlba);
 	u64 total;
 	u16 status;
 
-	status = ndbg_check_limits(&ctrl->config, ranges, nr, &total);
+	status = ndbg_check_limits(cmd->ns, ranges, nr, &total);
 	if (!status)
-		status = ndbg_check_ranges(&ctrl->ns, sdlba, total, ranges, nr);
+		status = ndbg_check_ranges(cmd->ns, sdlba, total, ranges, nr);
 	if (!status)
 		status = ndbg_copy_ranges(cmd, sdlba, ranges, nr);
 	if (!status)
-		ndbg_count_copy(ctrl, total);
+		ndbg_count_copy(cmd);
 	return status;
 }
 
@@ -146,17 +147,18 @@ u16 ndbg_copy(struct ndbg_cmd *cmd)
 	struct ndbg_data data;
 	u16 status;
 
-	if (!ctrl->config.copy)
+	if (!ctrl->subsys->config.copy)
 		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
 	if ((c->desfmt_prinfor & NDBG_DESFMT_MASK) != NDBG_DESFMT_0)
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
-	if (c->nr_range > ctrl->config.msrc)
+	if (c->nr_range > READ_ONCE(cmd->ns->config.msrc))
 		return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
 	if (ndbg_data_len(cmd) < nr * sizeof(*ranges))
 		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
 	ranges = mempool_alloc(&ctrl->lists, GFP_NOIO);
 	ndbg_data_init(&data, cmd);
 	ndbg_data_get(&data, ranges, nr * sizeof(*ranges));
+	cmd->ranges = nr;
 	status = ndbg_copy_list(cmd, ranges, nr);
 	mempool_free(ranges, &ctrl->lists);
 	return status;

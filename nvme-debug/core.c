@@ -4,20 +4,11 @@
  * the life of a controller from connect to disconnect.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-#include <linux/idr.h>
-#include <linux/jhash.h>
-#include <linux/log2.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/unaligned.h>
 
 #include "nvme-debug.h"
-
-static LIST_HEAD(ndbg_ctrls);
-static DEFINE_MUTEX(ndbg_ctrls_lock);
-static DEFINE_IDA(ndbg_cntlids);
 
 /* Queues: up on connect and reset, down on reset and removal. */
 
@@ -30,6 +21,8 @@ static void ndbg_stop_admin(struct ndbg_ctrl *ctrl, bool remove)
 	blk_sync_queue(nctrl->admin_q);
 	clear_bit(NDBG_Q_LIVE, &ctrl->queues[0].flags);
 	ndbg_fabrics_stop(ctrl);
+	/* It is not to send an event request after the next start has. */
+	flush_work(&nctrl->async_event_work);
 	nvme_cancel_admin_tagset(nctrl);
 	if (remove) {
 		nvme_unquiesce_admin_queue(nctrl);
@@ -213,22 +206,36 @@ static void ndbg_reset_work(struct work_struct *work)
 	nvme_unquiesce_admin_queue(&ctrl->ctrl);
 }
 
+/*
+ * Until they were dropped, events could start works of the NVMe core that it
+ * has waited for before. They find a controller that is not live and end.
+ */
+static void ndbg_flush_events(struct nvme_ctrl *nctrl)
+{
+	nvme_stop_ctrl(nctrl);
+	flush_work(&nctrl->scan_work);
+}
+
 static void ndbg_delete_ctrl(struct nvme_ctrl *nctrl)
 {
-	ndbg_stop(to_ndbg_ctrl(nctrl), true);
+	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(nctrl);
+
+	ndbg_stop(ctrl, true);
+	ndbg_flush_events(nctrl);
+	ndbg_leave(ctrl);
 }
 
 /* Controllers. */
 
 static void ndbg_free(struct ndbg_ctrl *ctrl)
 {
-	ndbg_store_exit(&ctrl->ns.store);
+	ndbg_leave(ctrl);
+	if (ctrl->subsys)
+		ndbg_subsys_put(ctrl->subsys);
 	mempool_exit(&ctrl->lists);
 	cleanup_srcu_struct(&ctrl->media);
 	if (ctrl->wq)
 		destroy_workqueue(ctrl->wq);
-	if (ctrl->cntlid)
-		ida_free(&ndbg_cntlids, ctrl->cntlid);
 	kfree(ctrl->queues);
 	kfree(ctrl);
 }
@@ -242,25 +249,13 @@ static void ndbg_free_ctrl(struct nvme_ctrl *nctrl)
 {
 	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(nctrl);
 
-	/* Not listed: connect has failed, and the options are the caller's. */
-	if (!list_empty(&ctrl->entry)) {
-		mutex_lock(&ndbg_ctrls_lock);
-		list_del(&ctrl->entry);
-		mutex_unlock(&ndbg_ctrls_lock);
+	/* If connect has failed the options are the caller's. */
+	if (ctrl->up)
 		nvmf_free_options(nctrl->opts);
-	}
 	ndbg_free(ctrl);
 	rcu_read_lock();
 	module_put(THIS_MODULE);
 	rcu_read_unlock();
-}
-
-/*
- * Held, as it should be: this controller has nothing to tell yet, so there is
- * nothing to remember of the request either.
- */
-static void ndbg_submit_async_event(struct nvme_ctrl *nctrl)
-{
 }
 
 static const struct nvme_ctrl_ops ndbg_ctrl_ops = {
@@ -275,32 +270,6 @@ static const struct nvme_ctrl_ops ndbg_ctrl_ops = {
 	.delete_ctrl		= ndbg_delete_ctrl,
 	.get_address		= nvmf_get_address,
 };
-
-/* Same name, same id: policies and by-id links find the disk again. */
-static void ndbg_derive_uuid(uuid_t *uuid, const struct nvmf_ctrl_options *opts)
-{
-	unsigned int i;
-
-	for (i = 0; i < sizeof(*uuid) / sizeof(u32); i++) {
-		u32 hash = jhash(opts->subsysnqn, strlen(opts->subsysnqn), i);
-
-		hash = jhash(opts->traddr, strlen(opts->traddr), hash);
-		put_unaligned_le32(hash, &uuid->b[i * sizeof(u32)]);
-	}
-	uuid->b[6] = (uuid->b[6] & 0x0f) | 0x80;	/* version 8, custom */
-	uuid->b[8] = (uuid->b[8] & 0x3f) | 0x80;	/* RFC 9562 variant */
-}
-
-static void ndbg_init_ns(struct ndbg_ctrl *ctrl)
-{
-	const struct ndbg_config *config = &ctrl->config;
-	u64 memory = config->memory ?: config->size;
-
-	ctrl->ns.shift = ilog2(config->block_size);
-	ctrl->ns.nsze = config->size >> ctrl->ns.shift;
-	ndbg_derive_uuid(&ctrl->ns.uuid, ctrl->ctrl.opts);
-	ndbg_store_init(&ctrl->ns.store, min(memory, config->size));
-}
 
 static int ndbg_init_queues(struct ndbg_ctrl *ctrl)
 {
@@ -332,14 +301,7 @@ static int ndbg_init_resources(struct ndbg_ctrl *ctrl)
 	ctrl->wq = alloc_workqueue(NDBG_NAME "-%.10s",
 				   WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				   ctrl->ctrl.opts->traddr);
-	if (!ctrl->wq)
-		return -ENOMEM;
-	ret = ida_alloc_range(&ndbg_cntlids, NVME_CNTLID_MIN, NVME_CNTLID_MAX,
-			      GFP_KERNEL);
-	if (ret < 0)
-		return ret;
-	ctrl->cntlid = ret;
-	return 0;
+	return ctrl->wq ? 0 : -ENOMEM;
 }
 
 static struct ndbg_ctrl *ndbg_alloc(struct nvmf_ctrl_options *opts)
@@ -355,35 +317,22 @@ static struct ndbg_ctrl *ndbg_alloc(struct nvmf_ctrl_options *opts)
 		kfree(ctrl);
 		return ERR_PTR(ret);
 	}
-	INIT_LIST_HEAD(&ctrl->entry);
+	INIT_LIST_HEAD(&ctrl->running);
+	spin_lock_init(&ctrl->running_lock);
 	INIT_WORK(&ctrl->ctrl.reset_work, ndbg_reset_work);
 	ctrl->ctrl.opts = opts;
 	ctrl->ctrl.sqsize = opts->queue_size - 1;
 	ctrl->ctrl.kato = opts->kato;
-	ndbg_params_get(&ctrl->config);
 	ndbg_fabrics_init(ctrl);
-	ndbg_init_ns(ctrl);
+	ndbg_events_init(ctrl);
 	ret = ndbg_init_resources(ctrl);
+	if (!ret)
+		ret = ndbg_join(ctrl);
 	if (ret) {
 		ndbg_free(ctrl);
 		return ERR_PTR(ret);
 	}
 	return ctrl;
-}
-
-/* Connects do not overlap: the fabrics library sends one at a time. */
-static bool ndbg_address_taken(const char *traddr)
-{
-	struct ndbg_ctrl *ctrl;
-	bool taken = false;
-
-	mutex_lock(&ndbg_ctrls_lock);
-	list_for_each_entry(ctrl, &ndbg_ctrls, entry)
-		if (!nvme_state_terminal(&ctrl->ctrl) &&
-		    !strcmp(ctrl->ctrl.opts->traddr, traddr))
-			taken = true;
-	mutex_unlock(&ndbg_ctrls_lock);
-	return taken;
 }
 
 static int ndbg_check_options(const struct nvmf_ctrl_options *opts)
@@ -395,11 +344,6 @@ static int ndbg_check_options(const struct nvmf_ctrl_options *opts)
 	if (!*opts->traddr) {
 		pr_err("empty address, give each controller a name of its own\n");
 		return -EINVAL;
-	}
-	if (ndbg_address_taken(opts->traddr)) {
-		pr_err("address %s is connected already, disconnect it or use another\n",
-		       opts->traddr);
-		return -EALREADY;
 	}
 	return 0;
 }
@@ -419,26 +363,24 @@ static int ndbg_bring_up(struct ndbg_ctrl *ctrl)
 	ret = ndbg_start(ctrl, true);
 	if (ret)
 		goto uninit;
-	mutex_lock(&ndbg_ctrls_lock);
-	list_add_tail(&ctrl->entry, &ndbg_ctrls);
-	mutex_unlock(&ndbg_ctrls_lock);
+	ctrl->up = true;
 	return 0;
 
 uninit:
 	nvme_uninit_ctrl(&ctrl->ctrl);
 put:
+	/* Whoever still holds it: the options go now. */
+	ndbg_leave(ctrl);
 	nvme_put_ctrl(&ctrl->ctrl);
 	return ret > 0 ? -EIO : ret;
 }
 
 static void ndbg_announce(struct ndbg_ctrl *ctrl)
 {
-	const struct ndbg_config *c = &ctrl->config;
-
 	dev_info(ctrl->ctrl.device,
-		 NDBG_NAME " %s: %llu bytes in blocks of %u, copy %s (mssrl %u, mcl %u, msrc %u)\n",
-		 ctrl->ctrl.opts->traddr, c->size, c->block_size,
-		 c->copy ? "on" : "off", c->mssrl, c->mcl, c->msrc);
+		 NDBG_NAME " %s: controller %u of %s, copy %s\n",
+		 ctrl->ctrl.opts->traddr, ctrl->cntlid, ctrl->subsys->nqn,
+		 ctrl->subsys->config.copy ? "on" : "off");
 }
 
 static struct nvme_ctrl *ndbg_create_ctrl(struct device *dev,
@@ -485,17 +427,22 @@ static int __init ndbg_init(void)
 	ret = ndbg_params_check();
 	if (ret)
 		return ret;
-	return nvmf_register_transport(&ndbg_transport);
+	ret = ndbg_control_init();
+	if (ret)
+		return ret;
+	ret = nvmf_register_transport(&ndbg_transport);
+	if (ret)
+		ndbg_control_exit();
+	return ret;
 }
 
 static void __exit ndbg_exit(void)
 {
 	nvmf_unregister_transport(&ndbg_transport);
+	ndbg_control_exit();
 	flush_workqueue(nvme_delete_wq);
 	synchronize_rcu();
-	WARN_ON(!list_empty(&ndbg_ctrls));
 	WARN_ON(ndbg_store_pages());
-	ida_destroy(&ndbg_cntlids);
 }
 
 module_init(ndbg_init);

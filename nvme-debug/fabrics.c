@@ -14,7 +14,7 @@
 
 static u64 ndbg_cap(struct ndbg_ctrl *ctrl)
 {
-	return (ctrl->config.queue_depth - 1) |	/* MQES, 0's based */
+	return (ctrl->subsys->config.queue_depth - 1) |	/* MQES, 0's based */
 	       BIT_ULL(16) |			/* CQR */
 	       15ULL << 24 |			/* TO, 7.5 s */
 	       (u64)NVME_CAP_CSS_NVM << 37;	/* CSS */
@@ -118,12 +118,13 @@ void ndbg_fabrics_init(struct ndbg_ctrl *ctrl)
  * ndbg_fabrics_stop - the host has gone away
  * @ctrl: controller
  *
- * Nothing the host has sent touches media after this. A new Connect starts
- * from reset.
+ * Nothing the host has sent touches media after this, and it is not told of
+ * events. A new Connect starts from reset.
  */
 void ndbg_fabrics_stop(struct ndbg_ctrl *ctrl)
 {
 	ndbg_disconnect_queues(ctrl, 0);
+	ndbg_events_drop(ctrl);
 	cancel_delayed_work_sync(&ctrl->kato_work);
 }
 
@@ -136,6 +137,7 @@ static void ndbg_write_cc(struct ndbg_ctrl *ctrl, u32 cc)
 		ctrl->csts = NVME_CSTS_RDY;
 	if (fell & NVME_CC_ENABLE) {
 		ndbg_disconnect_queues(ctrl, 1);
+		ndbg_events_drop(ctrl);
 		ctrl->csts = 0;
 	}
 	if (rose & NVME_CC_SHN_MASK) {
@@ -221,7 +223,8 @@ static u16 ndbg_connect_io(struct ndbg_cmd *cmd)
 
 	if (!(ctrl->csts & NVME_CSTS_RDY))
 		return NVME_SC_CMD_SEQ_ERROR | NVME_STATUS_DNR;
-	if (le16_to_cpu(cmd->sqe.connect.sqsize) >= ctrl->config.queue_depth)
+	if (le16_to_cpu(cmd->sqe.connect.sqsize) >=
+	    ctrl->subsys->config.queue_depth)
 		return ndbg_bad_connect(cmd, NDBG_BAD_SQE(sqsize));
 	cmd->result.u32 = cpu_to_le32(ctrl->cntlid);
 	return NVME_SC_SUCCESS;
@@ -244,7 +247,7 @@ static u16 ndbg_connect_queue(struct ndbg_cmd *cmd,
 	if (le16_to_cpu(data->cntlid) !=
 	    (qid ? ctrl->cntlid : NVME_CNTLID_DYNAMIC))
 		return ndbg_bad_connect(cmd, NDBG_BAD_DATA(cntlid));
-	if (strncmp(data->subsysnqn, ctrl->ctrl.opts->subsysnqn,
+	if (strncmp(data->subsysnqn, ctrl->subsys->nqn,
 		    sizeof(data->subsysnqn)))
 		return ndbg_bad_connect(cmd, NDBG_BAD_DATA(subsysnqn));
 	return qid ? ndbg_connect_io(cmd) : ndbg_connect_admin(cmd);

@@ -16,7 +16,7 @@ bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb)
 {
 	u64 end;
 
-	return !check_add_overflow(slba, nlb, &end) && end <= ns->nsze;
+	return !check_add_overflow(slba, nlb, &end) && end <= ndbg_ns_blocks(ns);
 }
 
 /**
@@ -42,7 +42,7 @@ u16 ndbg_media_status(int err)
 
 static u16 ndbg_check_rw(struct ndbg_cmd *cmd, u64 slba, u64 nlb)
 {
-	struct ndbg_ns *ns = &ndbg_cmd_ctrl(cmd)->ns;
+	struct ndbg_ns *ns = cmd->ns;
 
 	if (nlb << ns->shift > BIT_ULL(NDBG_MDTS + NDBG_PAGE_SHIFT))
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
@@ -55,7 +55,8 @@ static u16 ndbg_check_rw(struct ndbg_cmd *cmd, u64 slba, u64 nlb)
 
 static u16 ndbg_read(struct ndbg_cmd *cmd)
 {
-	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
+	struct ndbg_ns *ns = cmd->ns;
 	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
 	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
 	u16 status = ndbg_check_rw(cmd, slba, nlb);
@@ -64,16 +65,17 @@ static u16 ndbg_read(struct ndbg_cmd *cmd)
 	if (status)
 		return status;
 	ndbg_data_init(&data, cmd);
-	ndbg_store_read(&ctrl->ns.store, slba << ctrl->ns.shift,
-			nlb << ctrl->ns.shift, &data);
-	atomic64_inc(&ctrl->stats.reads);
-	atomic64_add(nlb << ctrl->ns.shift, &ctrl->stats.bytes_read);
+	cmd->bytes = nlb << ns->shift;
+	ndbg_store_read(&ns->store, slba << ns->shift, cmd->bytes, &data);
+	atomic64_inc(&smart->reads);
+	atomic64_add(cmd->bytes, &smart->bytes_read);
 	return NVME_SC_SUCCESS;
 }
 
 static u16 ndbg_write(struct ndbg_cmd *cmd)
 {
-	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
+	struct ndbg_ns *ns = cmd->ns;
 	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
 	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
 	u16 status = ndbg_check_rw(cmd, slba, nlb);
@@ -83,18 +85,19 @@ static u16 ndbg_write(struct ndbg_cmd *cmd)
 	if (status)
 		return status;
 	ndbg_data_init(&data, cmd);
-	err = ndbg_store_write(&ctrl->ns.store, slba << ctrl->ns.shift,
-			       nlb << ctrl->ns.shift, &data);
+	err = ndbg_store_write(&ns->store, slba << ns->shift, nlb << ns->shift,
+			       &data);
 	if (!err) {
-		atomic64_inc(&ctrl->stats.writes);
-		atomic64_add(nlb << ctrl->ns.shift, &ctrl->stats.bytes_written);
+		cmd->bytes = nlb << ns->shift;
+		atomic64_inc(&smart->writes);
+		atomic64_add(cmd->bytes, &smart->bytes_written);
 	}
 	return ndbg_media_status(err);
 }
 
 static u16 ndbg_write_zeroes(struct ndbg_cmd *cmd)
 {
-	struct ndbg_ns *ns = &ndbg_cmd_ctrl(cmd)->ns;
+	struct ndbg_ns *ns = cmd->ns;
 	u64 slba = le64_to_cpu(cmd->sqe.write_zeroes.slba);
 	u64 nlb = (u64)le16_to_cpu(cmd->sqe.write_zeroes.length) + 1;
 
@@ -102,7 +105,8 @@ static u16 ndbg_write_zeroes(struct ndbg_cmd *cmd)
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
 	if (!ndbg_range_ok(ns, slba, nlb))
 		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	ndbg_store_zero(&ns->store, slba << ns->shift, nlb << ns->shift);
+	cmd->bytes = nlb << ns->shift;
+	ndbg_store_zero(&ns->store, slba << ns->shift, cmd->bytes);
 	return NVME_SC_SUCCESS;
 }
 
@@ -118,16 +122,20 @@ static u16 ndbg_check_dsm(struct ndbg_ns *ns,
 	return NVME_SC_SUCCESS;
 }
 
-static void ndbg_deallocate(struct ndbg_ns *ns,
+static void ndbg_deallocate(struct ndbg_cmd *cmd,
 			    const struct nvme_dsm_range *ranges,
 			    unsigned int nr)
 {
+	struct ndbg_ns *ns = cmd->ns;
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
+		u64 len = (u64)le32_to_cpu(ranges[i].nlb) << ns->shift;
+
 		ndbg_store_zero(&ns->store,
-				le64_to_cpu(ranges[i].slba) << ns->shift,
-				(u64)le32_to_cpu(ranges[i].nlb) << ns->shift);
+				le64_to_cpu(ranges[i].slba) << ns->shift, len);
+		cmd->bytes += len;
+	}
 }
 
 /* Only Deallocate has an effect; the other attributes are hints. */
@@ -144,20 +152,12 @@ static u16 ndbg_dsm(struct ndbg_cmd *cmd)
 	ranges = mempool_alloc(&ctrl->lists, GFP_NOIO);
 	ndbg_data_init(&data, cmd);
 	ndbg_data_get(&data, ranges, nr * sizeof(*ranges));
-	status = ndbg_check_dsm(&ctrl->ns, ranges, nr);
+	cmd->ranges = nr;
+	status = ndbg_check_dsm(cmd->ns, ranges, nr);
 	if (!status && (le32_to_cpu(cmd->sqe.dsm.attributes) & NVME_DSMGMT_AD))
-		ndbg_deallocate(&ctrl->ns, ranges, nr);
+		ndbg_deallocate(cmd, ranges, nr);
 	mempool_free(ranges, &ctrl->lists);
 	return status;
-}
-
-static bool ndbg_nsid_ok(struct ndbg_cmd *cmd)
-{
-	u32 nsid = le32_to_cpu(cmd->sqe.common.nsid);
-
-	return nsid == NDBG_NSID ||
-	       (nsid == NVME_NSID_ALL &&
-		cmd->sqe.common.opcode == nvme_cmd_flush);
 }
 
 /**
@@ -179,18 +179,8 @@ bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
 	}
 }
 
-/**
- * ndbg_io_cmd - execute a command of the NVM command set
- * @cmd: command, from an I/O queue
- *
- * Return: NVMe status.
- */
-u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
+static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 {
-	if (cmd->sqe.common.flags & (NVME_CMD_FUSE_FIRST | NVME_CMD_FUSE_SECOND))
-		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
-	if (!ndbg_nsid_ok(cmd))
-		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
 		return ndbg_read(cmd);
@@ -208,4 +198,54 @@ u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
 	default:
 		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
 	}
+}
+
+/* No DNR: another controller may do, or this one later. */
+static u16 ndbg_ana_status(u8 state)
+{
+	switch (state) {
+	case NVME_ANA_INACCESSIBLE:
+		return NVME_SC_ANA_INACCESSIBLE;
+	case NVME_ANA_PERSISTENT_LOSS:
+		return NVME_SC_ANA_PERSISTENT_LOSS;
+	case NVME_ANA_CHANGE:
+		return NVME_SC_ANA_TRANSITION;
+	default:
+		return NVME_SC_SUCCESS;
+	}
+}
+
+static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
+{
+	u16 status = ndbg_ana_status(READ_ONCE(ndbg_cmd_ctrl(cmd)->ana_state));
+
+	if (!status && READ_ONCE(cmd->ns->state) == NDBG_NS_FORMAT)
+		status = NVME_SC_FORMAT_IN_PROGRESS;
+	if (!status)
+		status = ndbg_dispatch(cmd);
+	ndbg_ns_count(cmd, status);
+	return status;
+}
+
+/**
+ * ndbg_io_cmd - execute a command of the NVM command set
+ * @cmd: command, from an I/O queue
+ *
+ * Return: NVMe status.
+ */
+u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
+{
+	struct ndbg_subsys *subsys = ndbg_cmd_ctrl(cmd)->subsys;
+	u32 nsid = le32_to_cpu(cmd->sqe.common.nsid);
+
+	if (cmd->sqe.common.flags & (NVME_CMD_FUSE_FIRST | NVME_CMD_FUSE_SECOND))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (nsid == NVME_NSID_ALL && cmd->sqe.common.opcode == nvme_cmd_flush)
+		return NVME_SC_SUCCESS;
+	if (!ndbg_nsid_valid(subsys, nsid))
+		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
+	cmd->ns = ndbg_ns_find(subsys, nsid);
+	if (!cmd->ns)
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	return ndbg_io_ns(cmd);
 }

@@ -2,16 +2,31 @@
 /*
  * nvme-debug: an NVMe controller simulated in memory.
  *
- * One struct ndbg_ctrl is both ends of the wire. Its host side is a fabrics
- * transport ("debug") for the NVMe core; its controller side is a register
- * file, queues and one namespace whose blocks live in pages. They meet in
- * struct ndbg_cmd: the host side fills the submission queue entry, the
- * controller side returns a status and a result, and nothing else is shared.
+ * A subsystem (struct ndbg_subsys) has namespaces (struct ndbg_ns), whose blocks
+ * live in pages, and controllers (struct ndbg_ctrl), which share them. One
+ * struct ndbg_ctrl is both ends of a wire. Its host side is a fabrics transport
+ * ("debug") for the NVMe core; its controller side is a register file, queues
+ * and events. They meet in struct ndbg_cmd: the host side fills the submission
+ * queue entry, the controller side returns a status and a result, and nothing
+ * else is shared.
+ *
+ * Who may touch what:
+ * - ndbg_lock (a mutex) orders everything that changes the shape of things:
+ *   configfs, connect, disconnect. No command ever takes it.
+ * - A command runs inside ndbg_ctrl.media (SRCU). Under it, it finds namespaces
+ *   and reads their shape with READ_ONCE(). Whoever takes something away waits
+ *   for the commands of all controllers, see ndbg_subsys_sync().
+ * - ndbg_ctrl.regs_lock (a mutex) orders registers, features and Connect. Who
+ *   holds it may wait for ndbg_ctrl.media, so inside of that nobody takes it.
+ * - ndbg_events.lock and ndbg_ctrl.running_lock are innermost.
  */
 #ifndef NVME_DEBUG_H
 #define NVME_DEBUG_H
 
+#include <linux/bitmap.h>
 #include <linux/blk-mq.h>
+#include <linux/configfs.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mempool.h>
 #include <linux/nvme.h>
@@ -27,7 +42,8 @@
 #define NDBG_FIRMWARE		"1.0"
 #define NDBG_VERSION		NVME_VS(2, 0, 0)
 
-#define NDBG_NSID		1
+#define NDBG_MAX_NSID		8192	/* of a subsystem made by mkdir */
+#define NDBG_ANA_GROUP		1	/* all namespaces are in it */
 #define NDBG_MAX_IO_QUEUES	128
 #define NDBG_MDTS		8	/* 2^8 * 4 KiB = 1 MiB per transfer */
 #define NDBG_WZSL		13	/* 2^13 * 4 KiB = 32 MiB per Write Zeroes */
@@ -40,8 +56,8 @@
 				 sizeof(struct nvme_copy_range))
 
 /**
- * struct ndbg_config - what one controller is, fixed when it is connected
- * @size:	namespace size, bytes
+ * struct ndbg_ns_config - what a namespace is
+ * @size:	bytes
  * @memory:	most bytes of data kept in memory, 0 = as much as @size
  * @block_size:	logical block size, bytes (512 or 4096)
  * @physical_block_size: what is best written as a whole, and is written as a
@@ -50,10 +66,8 @@
  * @mssrl:	most blocks in one Copy source range
  * @mcl:	most blocks in one Copy command
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
- * @queue_depth: entries in a queue (CAP.MQES + 1)
- * @copy:	whether the controller has the Copy command
  */
-struct ndbg_config {
+struct ndbg_ns_config {
 	u64	size;
 	u64	memory;
 	u32	block_size;
@@ -61,8 +75,52 @@ struct ndbg_config {
 	u32	mssrl;
 	u32	mcl;
 	u32	msrc;
+};
+
+/**
+ * struct ndbg_subsys_config - what a subsystem is, fixed while it is connected
+ * @queue_depth: entries in a queue (CAP.MQES + 1)
+ * @io_queues:	most I/O queues of one controller
+ * @anatt:	ANA transition time, seconds
+ * @aerl:	event requests a controller holds, 0's based
+ * @copy:	whether its controllers have the Copy command
+ * @multipath:	whether it may have several controllers, with ANA
+ * @serial:	serial number
+ * @model:	model number
+ */
+struct ndbg_subsys_config {
 	u32	queue_depth;
+	u32	io_queues;
+	u32	anatt;
+	u32	aerl;
 	bool	copy;
+	bool	multipath;
+	char	serial[20 + 1];
+	char	model[40 + 1];
+};
+
+/* What the next namespace and subsystem are, unless they are told otherwise. */
+struct ndbg_config {
+	struct ndbg_ns_config		ns;
+	struct ndbg_subsys_config	subsys;
+};
+
+/* A number, as a parameter or an attribute, and what it may be. */
+struct ndbg_number {
+	u32	*val;			/* where the parameter is */
+	u32	min;
+	u32	max;
+	bool	(*ok)(u32 val);
+	const char *what;
+};
+
+/* A number of bytes, a multiple of 4 KiB. */
+struct ndbg_bytes {
+	u64	*val;			/* where the parameter is */
+	u64	min;
+	u64	max;
+	bool	zero_ok;
+	const char *what;
 };
 
 /**
@@ -82,19 +140,104 @@ struct ndbg_store {
 	spinlock_t	locks[NDBG_STORE_LOCKS + 1];
 };
 
+enum ndbg_ns_state {
+	NDBG_NS_OFF,		/* allocated, not active: no command finds it */
+	NDBG_NS_ON,
+	NDBG_NS_FORMAT,		/* active, but all is being erased */
+};
+
+/* What is counted of the I/O commands of a namespace, by kind. */
+enum ndbg_op {
+	NDBG_OP_OTHER,
+	NDBG_OP_FLUSH,
+	NDBG_OP_WRITE,
+	NDBG_OP_READ,
+	NDBG_OP_WRITE_ZEROES,
+	NDBG_OP_DSM,
+	NDBG_OP_COPY,
+	NDBG_NR_OPS,
+};
+
+struct ndbg_op_stats {
+	atomic64_t	commands;
+	atomic64_t	errors;
+	atomic64_t	bytes;
+	atomic64_t	ranges;
+};
+
 /**
- * struct ndbg_ns - the namespace
- * @store:	its data
+ * struct ndbg_ns - a namespace
+ * @group:	its configfs directory, if it has one
+ * @subsys:	whose it is
+ * @nsid:	namespace id
+ * @state:	enum ndbg_ns_state
+ * @config:	its shape; changes as it runs, under ndbg_lock. Size and block
+ *		size are consistent for a command: while the latter changes,
+ *		none runs
  * @shift:	log2 of the logical block size
- * @nsze:	size in logical blocks
- * @uuid:	derived from the address and the subsystem NQN, so that it
- *		survives a reconnect
+ * @uuid:	UUID and NGUID
+ * @store:	its data
+ * @stats:	by enum ndbg_op
  */
 struct ndbg_ns {
-	struct ndbg_store	store;
+	struct config_group	group;
+	struct ndbg_subsys	*subsys;
+	u32			nsid;
+	enum ndbg_ns_state	state;
+	struct ndbg_ns_config	config;
 	unsigned int		shift;
-	u64			nsze;
 	uuid_t			uuid;
+	struct ndbg_store	store;
+	struct ndbg_op_stats	stats[NDBG_NR_OPS];
+};
+
+/**
+ * struct ndbg_subsys - a subsystem
+ * @group:	its configfs directory, unless @implicit
+ * @namespaces_group: "namespaces"
+ * @controllers_group: "controllers"
+ * @entry:	in ndbg_subsystems
+ * @ref:	the directory has one, each controller has one
+ * @implicit:	made by a connect and gone with its one controller
+ * @max_nsid:	the largest valid namespace id
+ * @config:	see struct ndbg_subsys_config
+ * @namespaces:	all that are allocated, by NSID; those that are active have
+ *		NDBG_NS_ACTIVE
+ * @ctrls:	controllers, by controller id
+ * @paths:	struct ndbg_path, what is to be of controllers by address
+ * @nqn:	its name
+ */
+struct ndbg_subsys {
+	struct config_group	group;
+	struct config_group	namespaces_group;
+	struct config_group	controllers_group;
+	struct list_head	entry;
+	struct kref		ref;
+	bool			implicit;
+	u32			max_nsid;
+	struct ndbg_subsys_config config;
+	struct xarray		namespaces;
+	struct xarray		ctrls;
+	struct list_head	paths;
+	char			nqn[NVMF_NQN_SIZE];
+};
+
+#define NDBG_NS_ACTIVE		XA_MARK_1
+
+/**
+ * struct ndbg_path - what the controller with one address is, or will be
+ * @group:	its configfs directory, named after the address
+ * @entry:	in ndbg_subsys.paths
+ * @subsys:	whose it is
+ * @ana_state:	enum nvme_ana_state
+ * @io_queues:	most I/O queues, 0 = what the subsystem has
+ */
+struct ndbg_path {
+	struct config_group	group;
+	struct list_head	entry;
+	struct ndbg_subsys	*subsys;
+	u8			ana_state;
+	u32			io_queues;
 };
 
 enum ndbg_queue_flags {
@@ -110,8 +253,12 @@ struct ndbg_queue {
 
 enum ndbg_cmd_flags {
 	NDBG_CMD_ABORTED,	/* stop, touch no more media */
+	NDBG_CMD_ABORT,		/* by an Abort command, which has said so */
 	NDBG_CMD_DONE,		/* the controller is through with it */
 };
+
+/* Instead of a status: who has taken the command will complete it. */
+#define NDBG_HELD		0xffff
 
 /**
  * struct ndbg_cmd - a command on its way, the request's driver data
@@ -119,7 +266,11 @@ enum ndbg_cmd_flags {
  * @sqe:	the command as the controller sees it
  * @queue:	the queue it came by
  * @work:	carries commands that may take long (ndbg_io_is_long())
+ * @entry:	in ndbg_ctrl.running or ndbg_events.held
  * @flags:	enum ndbg_cmd_flags
+ * @ns:		namespace of an I/O command
+ * @bytes:	media bytes read, written or freed so far
+ * @ranges:	ranges a list had
  * @result:	completion queue entry, DW0 and DW1
  */
 struct ndbg_cmd {
@@ -127,7 +278,11 @@ struct ndbg_cmd {
 	struct nvme_command	sqe;
 	struct ndbg_queue	*queue;
 	struct work_struct	work;
+	struct list_head	entry;
 	unsigned long		flags;
+	struct ndbg_ns		*ns;
+	u64			bytes;
+	u32			ranges;
 	union nvme_result	result;
 };
 
@@ -144,7 +299,7 @@ struct ndbg_data {
 };
 
 /* SMART counters, NVMe units are derived when the log is read. */
-struct ndbg_stats {
+struct ndbg_smart {
 	atomic64_t	reads;
 	atomic64_t	writes;
 	atomic64_t	bytes_read;
@@ -152,9 +307,36 @@ struct ndbg_stats {
 };
 
 /**
+ * struct ndbg_events - what a controller has to tell
+ * @lock:	all of it; also held while event requests complete
+ * @held:	event requests that wait, oldest first
+ * @nr_held:	number of these
+ * @pending:	notices to tell as soon as there is a request, BIT(subtype)
+ * @told:	notices told, whose log page the host has not read yet: until it
+ *		has, they are not told again
+ * @changed:	NSIDs of the changed namespace list
+ * @ana_changes: ANA change count
+ */
+struct ndbg_events {
+	/* innermost, taken in process context */
+	spinlock_t		lock;
+	struct list_head	held;
+	unsigned int		nr_held;
+	unsigned long		pending;
+	unsigned long		told;
+	DECLARE_BITMAP(changed, NDBG_MAX_NSID + 1);
+	u64			ana_changes;
+};
+
+/**
  * struct ndbg_ctrl - one controller
  * @ctrl:	what the NVMe core knows of it
- * @entry:	in the list of all controllers
+ * @up:		connect has succeeded, so the options are ours
+ * @subsys:	whose it is
+ * @joined:	is among the controllers of @subsys
+ * @cntlid:	controller id
+ * @max_io_queues: I/O queues it grants
+ * @ana_state:	enum nvme_ana_state, of all its namespaces
  * @queues:	queue 0 is the admin queue
  * @nr_io_queues: I/O queues the host uses
  * @admin_tag_set: host side
@@ -163,11 +345,12 @@ struct ndbg_stats {
  * @media:	held (SRCU) while a command may touch media; whoever disables
  *		the controller waits for it, so that nothing stale gets through
  * @lists:	buffers for range lists, so that I/O needs no allocation
- * @config:	see struct ndbg_config
- * @ns:		the namespace
- * @stats:	SMART counters
+ * @running_lock: @running
+ * @running:	commands that may take long
+ * @aer:	the NVMe core's event request, which is no block layer request
+ * @events:	see struct ndbg_events
+ * @smart:	SMART counters
  * @regs_lock:	@cc, @csts, @kato, @features, Connect
- * @cntlid:	controller id
  * @cc:		Controller Configuration
  * @csts:	Controller Status
  * @kato:	keep-alive timeout in ms, 0 = off
@@ -176,7 +359,13 @@ struct ndbg_stats {
  */
 struct ndbg_ctrl {
 	struct nvme_ctrl	ctrl;
-	struct list_head	entry;
+	bool			up;
+
+	struct ndbg_subsys	*subsys;
+	bool			joined;
+	u16			cntlid;
+	u32			max_io_queues;
+	u8			ana_state;
 
 	struct ndbg_queue	*queues;
 	unsigned int		nr_io_queues;
@@ -187,13 +376,16 @@ struct ndbg_ctrl {
 	struct srcu_struct	media;
 	mempool_t		lists;
 
-	struct ndbg_config	config;
-	struct ndbg_ns		ns;
-	struct ndbg_stats	stats;
+	/* innermost, taken in process context */
+	spinlock_t		running_lock;
+	struct list_head	running;
+
+	struct ndbg_cmd		aer;
+	struct ndbg_events	events;
+	struct ndbg_smart	smart;
 
 	/* the registers below, and the order of Connect */
 	struct mutex		regs_lock;
-	u16			cntlid;
 	u32			cc;
 	u32			csts;
 	u32			kato;
@@ -213,26 +405,91 @@ static inline struct ndbg_ctrl *ndbg_cmd_ctrl(struct ndbg_cmd *cmd)
 
 /**
  * ndbg_cmd_dead - must a running command stop?
- * @cmd: a command being executed
+ * @cmd: an I/O command being executed
  *
- * True once the host has given up on @cmd (timeout) or the controller has been
- * disabled. Long loops ask between pieces.
+ * True once the host has given up on @cmd (timeout, Abort), the controller has
+ * been disabled or the namespace taken away. Long loops ask between pieces.
  */
 static inline bool ndbg_cmd_dead(struct ndbg_cmd *cmd)
 {
 	return test_bit(NDBG_CMD_ABORTED, &cmd->flags) ||
-	       !test_bit(NDBG_Q_CONNECTED, &cmd->queue->flags);
+	       !test_bit(NDBG_Q_CONNECTED, &cmd->queue->flags) ||
+	       READ_ONCE(cmd->ns->state) != NDBG_NS_ON;
 }
 
-/* params.c: module parameters */
+/**
+ * ndbg_ns_blocks - size of a namespace in logical blocks
+ * @ns: namespace
+ */
+static inline u64 ndbg_ns_blocks(const struct ndbg_ns *ns)
+{
+	return READ_ONCE(ns->config.size) >> READ_ONCE(ns->shift);
+}
+
+/* params.c: module parameters, and the rules that attributes share with them */
+extern const struct ndbg_bytes ndbg_size;
+extern const struct ndbg_bytes ndbg_memory;
+extern const struct ndbg_number ndbg_block_size;
+extern const struct ndbg_number ndbg_physical_block_size;
+extern const struct ndbg_number ndbg_mssrl;
+extern const struct ndbg_number ndbg_mcl;
+extern const struct ndbg_number ndbg_msrc;
+extern const struct ndbg_number ndbg_queue_depth;
 int ndbg_params_check(void);
 void ndbg_params_get(struct ndbg_config *config);
+int ndbg_refuse(const char *name, const char *s, const char *what);
+int ndbg_parse_number(const char *name, const char *s,
+		      const struct ndbg_number *n, u32 *val);
+int ndbg_parse_bytes(const char *name, const char *s,
+		     const struct ndbg_bytes *b, u64 *val);
+
+/* control.c: configfs */
+int ndbg_control_init(void);
+void ndbg_control_exit(void);
+int ndbg_control_pin(struct ndbg_subsys *subsys);
+void ndbg_control_unpin(struct ndbg_subsys *subsys);
+
+/* subsys.c: the life of subsystems, and who is in them */
+extern struct mutex ndbg_lock;
+struct ndbg_subsys *ndbg_subsys_create(const char *nqn);
+void ndbg_subsys_remove(struct ndbg_subsys *subsys);
+void ndbg_subsys_put(struct ndbg_subsys *subsys);
+void ndbg_subsys_defaults(struct ndbg_subsys *subsys);
+void ndbg_subsys_sync(struct ndbg_subsys *subsys);
+void ndbg_path_add(struct ndbg_subsys *subsys, struct ndbg_path *path);
+void ndbg_path_remove(struct ndbg_path *path);
+void ndbg_path_set_ana(struct ndbg_path *path, u8 state);
+struct ndbg_ctrl *ndbg_find_ctrl(struct ndbg_subsys *subsys,
+				 const char *traddr);
+int ndbg_join(struct ndbg_ctrl *ctrl);
+void ndbg_leave(struct ndbg_ctrl *ctrl);
+
+/* ns.c: the life of namespaces */
+struct ndbg_ns *ndbg_ns_create(struct ndbg_subsys *subsys, u32 nsid,
+			       const char *salt);
+void ndbg_ns_remove(struct ndbg_ns *ns);
+void ndbg_ns_free(struct ndbg_ns *ns);
+void ndbg_ns_enable(struct ndbg_ns *ns);
+void ndbg_ns_disable(struct ndbg_ns *ns);
+void ndbg_ns_defaults(struct ndbg_ns *ns);
+void ndbg_ns_set_size(struct ndbg_ns *ns, u64 size);
+void ndbg_ns_set_memory(struct ndbg_ns *ns, u64 memory);
+void ndbg_ns_set_block_size(struct ndbg_ns *ns, u64 block_size);
+void ndbg_ns_set_limit(struct ndbg_ns *ns, u32 *limit, u32 val);
+struct ndbg_ns *ndbg_ns_find(struct ndbg_subsys *subsys, u32 nsid);
+bool ndbg_nsid_valid(const struct ndbg_subsys *subsys, u32 nsid);
+void ndbg_ns_count(struct ndbg_cmd *cmd, u16 status);
+ssize_t ndbg_ns_show_stats(struct ndbg_ns *ns, char *page);
+void ndbg_ns_clear_stats(struct ndbg_ns *ns);
 
 /* core.c: host side; the life of the module and of controllers */
 
 /* cmd.c: host side; the life of commands */
 extern const struct blk_mq_ops ndbg_mq_ops;
 extern const struct blk_mq_ops ndbg_admin_mq_ops;
+void ndbg_submit_async_event(struct nvme_ctrl *nctrl);
+void ndbg_complete(struct ndbg_cmd *cmd, u16 status);
+bool ndbg_abort(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid);
 
 /* data.c: host memory */
 size_t ndbg_data_len(struct ndbg_cmd *cmd);
@@ -250,8 +507,25 @@ void ndbg_set_kato(struct ndbg_ctrl *ctrl, u32 kato);
 void ndbg_keep_alive(struct ndbg_ctrl *ctrl);
 u16 ndbg_fabrics_cmd(struct ndbg_cmd *cmd);
 
-/* admin.c: controller side; Identify, features, logs, events */
+/* events.c: controller side; asynchronous events */
+void ndbg_events_init(struct ndbg_ctrl *ctrl);
+u16 ndbg_event_request(struct ndbg_cmd *cmd);
+bool ndbg_event_cancel(struct ndbg_ctrl *ctrl, u16 cid);
+void ndbg_events_drop(struct ndbg_ctrl *ctrl);
+void ndbg_event_clear(struct ndbg_ctrl *ctrl, unsigned int notice);
+void ndbg_event_ns_changed(struct ndbg_ctrl *ctrl, u32 nsid);
+void ndbg_event_ana_changed(struct ndbg_ctrl *ctrl);
+void ndbg_changed_list(struct ndbg_ctrl *ctrl, __le32 *list, bool clear);
+
+/* admin.c: controller side; admin commands, features */
 u16 ndbg_admin_cmd(struct ndbg_cmd *cmd);
+void ndbg_pad(char *to, size_t size, const char *from);
+
+/* identify.c: controller side; what it says of itself and its namespaces */
+u16 ndbg_identify(struct ndbg_cmd *cmd);
+
+/* log.c: controller side; log pages */
+u16 ndbg_get_log(struct ndbg_cmd *cmd);
 
 /* io.c: controller side; the NVM command set */
 u16 ndbg_io_cmd(struct ndbg_cmd *cmd);
@@ -270,6 +544,7 @@ void ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
 		     struct ndbg_data *data);
 void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len);
+void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes);
 int ndbg_store_copy(struct ndbg_store *store, u64 dst, u64 src, u64 len);
 long ndbg_store_pages(void);
 

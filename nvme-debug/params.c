@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nvme-debug: module parameters.
+ * nvme-debug: module parameters, and how their values and those of configfs
+ * attributes are read.
  *
- * A controller takes its shape from these when it is connected and keeps it:
- * change them under /sys/module/nvme_debug/parameters between two connects to
- * have two controllers of different shape.
+ * A subsystem and a namespace take their shape from these when they are made:
+ * by a connect, or by mkdir, whose attributes then change it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/module.h>
@@ -16,39 +16,69 @@
 #include "nvme-debug.h"
 
 static struct ndbg_config ndbg_params = {
-	.size		= SZ_256M,
-	.memory		= 0,
-	.block_size	= 512,
-	.physical_block_size = 512,
-	.mssrl		= 8192,
-	.mcl		= 65536,
-	.msrc		= 127,
-	.queue_depth	= 128,
-	.copy		= true,
+	.ns = {
+		.size		= SZ_256M,
+		.memory		= 0,
+		.block_size	= 512,
+		.physical_block_size = 512,
+		.mssrl		= 8192,
+		.mcl		= 65536,
+		.msrc		= 127,
+	},
+	/* The serial number is the subsystem's own. */
+	.subsys = {
+		.queue_depth	= 128,
+		.io_queues	= NDBG_MAX_IO_QUEUES,
+		.anatt		= 10,
+		.aerl		= 3,
+		.copy		= true,
+		.multipath	= true,
+		.model		= NDBG_NAME,
+	},
 };
 
-/* A number and what it may be. */
-struct ndbg_number {
-	u32	*val;
-	u32	min;
-	u32	max;
-	bool	(*ok)(u32 val);
-	const char *what;
-};
+/**
+ * ndbg_refuse - say what is wrong with a value
+ * @name: parameter or attribute
+ * @s: value; what follows a newline, or is long, is not shown
+ * @what: what to give instead
+ *
+ * Return: -EINVAL
+ */
+int ndbg_refuse(const char *name, const char *s, const char *what)
+{
+	int len = min_t(size_t, strcspn(s, "\n"), 48);
+
+	pr_err("%s=%*pE refused: give %s\n", name, len, s, what);
+	return -EINVAL;
+}
+
+/**
+ * ndbg_parse_number - read a number
+ * @name: parameter or attribute
+ * @s: value, may end with a newline
+ * @n: what it may be
+ * @val: set when it is good
+ *
+ * Return: 0, or -EINVAL after saying what to give.
+ */
+int ndbg_parse_number(const char *name, const char *s,
+		      const struct ndbg_number *n, u32 *val)
+{
+	u32 v;
+
+	if (kstrtouint(s, 0, &v) || v < n->min || v > n->max ||
+	    (n->ok && !n->ok(v)))
+		return ndbg_refuse(name, s, n->what);
+	*val = v;
+	return 0;
+}
 
 static int ndbg_set_number(const char *s, const struct kernel_param *kp)
 {
 	const struct ndbg_number *n = kp->arg;
-	u32 val;
 
-	if (kstrtouint(s, 0, &val) || val < n->min || val > n->max ||
-	    (n->ok && !n->ok(val))) {
-		pr_err("%s=%.*s refused: give %s\n", kp->name,
-		       (int)strcspn(s, "\n"), s, n->what);
-		return -EINVAL;
-	}
-	*n->val = val;
-	return 0;
+	return ndbg_parse_number(kp->name, s, n, n->val);
 }
 
 static int ndbg_get_number(char *buf, const struct kernel_param *kp)
@@ -63,15 +93,6 @@ static const struct kernel_param_ops ndbg_number_ops = {
 	.get	= ndbg_get_number,
 };
 
-/* A number of bytes, a multiple of 4 KiB. */
-struct ndbg_bytes {
-	u64	*val;
-	u64	min;
-	u64	max;
-	bool	zero_ok;
-	const char *what;
-};
-
 static unsigned int ndbg_suffix_shift(char c)
 {
 	static const char suffixes[] = "KMGT";
@@ -81,7 +102,7 @@ static unsigned int ndbg_suffix_shift(char c)
 }
 
 /* Like memparse(), but what does not fit in 64 bits is an error. */
-static int ndbg_parse_bytes(const char *s, u64 *val)
+static int ndbg_scan_bytes(const char *s, u64 *val)
 {
 	char digits[24];
 	size_t len = strcspn(s, "\n");
@@ -99,20 +120,32 @@ static int ndbg_parse_bytes(const char *s, u64 *val)
 	return 0;
 }
 
+/**
+ * ndbg_parse_bytes - read a number of bytes, with or without suffix
+ * @name: parameter or attribute
+ * @s: value, may end with a newline
+ * @b: what it may be
+ * @val: set when it is good
+ *
+ * Return: 0, or -EINVAL after saying what to give.
+ */
+int ndbg_parse_bytes(const char *name, const char *s,
+		     const struct ndbg_bytes *b, u64 *val)
+{
+	u64 v;
+
+	if (ndbg_scan_bytes(s, &v) || v > b->max ||
+	    (v < b->min && !(b->zero_ok && !v)) || !IS_ALIGNED(v, SZ_4K))
+		return ndbg_refuse(name, s, b->what);
+	*val = v;
+	return 0;
+}
+
 static int ndbg_set_bytes(const char *s, const struct kernel_param *kp)
 {
 	const struct ndbg_bytes *b = kp->arg;
-	u64 val;
 
-	if (ndbg_parse_bytes(s, &val) || val > b->max ||
-	    (val < b->min && !(b->zero_ok && !val)) ||
-	    !IS_ALIGNED(val, SZ_4K)) {
-		pr_err("%s=%.*s refused: give %s\n", kp->name,
-		       (int)strcspn(s, "\n"), s, b->what);
-		return -EINVAL;
-	}
-	*b->val = val;
-	return 0;
+	return ndbg_parse_bytes(kp->name, s, b, b->val);
 }
 
 static int ndbg_get_bytes(char *buf, const struct kernel_param *kp)
@@ -131,23 +164,23 @@ static bool i_know;
 module_param(i_know, bool, 0400);
 MODULE_PARM_DESC(i_know, "Must be 1, or the module does not load: it makes disks that forget everything, for tests only (default 0)");
 
-static struct ndbg_bytes ndbg_size = {
-	.val	= &ndbg_params.size,
+const struct ndbg_bytes ndbg_size = {
+	.val	= &ndbg_params.ns.size,
 	.min	= SZ_1M,
 	.max	= SZ_1T * 16,
 	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 from 1M to 16T",
 };
-module_param_cb(size, &ndbg_bytes_ops, &ndbg_size, 0644);
+module_param_cb(size, &ndbg_bytes_ops, (void *)&ndbg_size, 0644);
 MODULE_PARM_DESC(size, "Namespace size in bytes with suffix K, M, G or T, a multiple of 4096, 1M..16T (default 256M)");
 
-static struct ndbg_bytes ndbg_memory = {
-	.val	= &ndbg_params.memory,
+const struct ndbg_bytes ndbg_memory = {
+	.val	= &ndbg_params.ns.memory,
 	.min	= SZ_4K,
 	.max	= SZ_1T * 16,
 	.zero_ok = true,
 	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 up to 16T, or 0",
 };
-module_param_cb(memory, &ndbg_bytes_ops, &ndbg_memory, 0644);
+module_param_cb(memory, &ndbg_bytes_ops, (void *)&ndbg_memory, 0644);
 MODULE_PARM_DESC(memory, "Most bytes of data one namespace keeps in memory, with suffix K, M, G or T, 4K..16T; beyond it writes end with Capacity Exceeded; 0 = as much as its size (default 0)");
 
 static bool ndbg_block_size_ok(u32 val)
@@ -155,64 +188,64 @@ static bool ndbg_block_size_ok(u32 val)
 	return val == SZ_512 || val == SZ_4K;
 }
 
-static struct ndbg_number ndbg_block_size = {
-	.val	= &ndbg_params.block_size,
+const struct ndbg_number ndbg_block_size = {
+	.val	= &ndbg_params.ns.block_size,
 	.min	= SZ_512,
 	.max	= SZ_4K,
 	.ok	= ndbg_block_size_ok,
 	.what	= "a logical block size in bytes, 512 or 4096",
 };
-module_param_cb(block_size, &ndbg_number_ops, &ndbg_block_size, 0644);
+module_param_cb(block_size, &ndbg_number_ops, (void *)&ndbg_block_size, 0644);
 MODULE_PARM_DESC(block_size, "Logical block size in bytes, 512 or 4096 (default 512)");
 
-static struct ndbg_number ndbg_physical_block_size = {
-	.val	= &ndbg_params.physical_block_size,
+const struct ndbg_number ndbg_physical_block_size = {
+	.val	= &ndbg_params.ns.physical_block_size,
 	.min	= SZ_512,
 	.max	= SZ_4K,
 	.ok	= ndbg_block_size_ok,
 	.what	= "a physical block size in bytes, 512 or 4096",
 };
 module_param_cb(physical_block_size, &ndbg_number_ops,
-		&ndbg_physical_block_size, 0644);
+		(void *)&ndbg_physical_block_size, 0644);
 MODULE_PARM_DESC(physical_block_size, "Physical block size in bytes, 512 or 4096: 4096 with block_size=512 is what is called 512e (default 512; where block_size is larger, that counts)");
 
-module_param_named(copy, ndbg_params.copy, bool, 0644);
+module_param_named(copy, ndbg_params.subsys.copy, bool, 0644);
 MODULE_PARM_DESC(copy, "Whether the controller has the Copy command (default 1)");
 
-static struct ndbg_number ndbg_mssrl = {
-	.val	= &ndbg_params.mssrl,
+const struct ndbg_number ndbg_mssrl = {
+	.val	= &ndbg_params.ns.mssrl,
 	.min	= 1,
 	.max	= U16_MAX,
 	.what	= "a number of logical blocks from 1 to 65535",
 };
-module_param_cb(mssrl, &ndbg_number_ops, &ndbg_mssrl, 0644);
+module_param_cb(mssrl, &ndbg_number_ops, (void *)&ndbg_mssrl, 0644);
 MODULE_PARM_DESC(mssrl, "Copy: most logical blocks in one source range (MSSRL), 1..65535 (default 8192)");
 
-static struct ndbg_number ndbg_mcl = {
-	.val	= &ndbg_params.mcl,
+const struct ndbg_number ndbg_mcl = {
+	.val	= &ndbg_params.ns.mcl,
 	.min	= 1,
 	.max	= U32_MAX,
 	.what	= "a number of logical blocks from 1 to 4294967295",
 };
-module_param_cb(mcl, &ndbg_number_ops, &ndbg_mcl, 0644);
+module_param_cb(mcl, &ndbg_number_ops, (void *)&ndbg_mcl, 0644);
 MODULE_PARM_DESC(mcl, "Copy: most logical blocks in one command (MCL), 1..4294967295 (default 65536)");
 
-static struct ndbg_number ndbg_msrc = {
-	.val	= &ndbg_params.msrc,
+const struct ndbg_number ndbg_msrc = {
+	.val	= &ndbg_params.ns.msrc,
 	.min	= 0,
 	.max	= NVME_COPY_MAX_RANGES - 1,
 	.what	= "a number of source ranges less one, from 0 (one range) to 255",
 };
-module_param_cb(msrc, &ndbg_number_ops, &ndbg_msrc, 0644);
+module_param_cb(msrc, &ndbg_number_ops, (void *)&ndbg_msrc, 0644);
 MODULE_PARM_DESC(msrc, "Copy: most source ranges in one command less one (MSRC is 0's based), 0..255 (default 127)");
 
-static struct ndbg_number ndbg_queue_depth = {
-	.val	= &ndbg_params.queue_depth,
+const struct ndbg_number ndbg_queue_depth = {
+	.val	= &ndbg_params.subsys.queue_depth,
 	.min	= 3,
 	.max	= NVMF_MAX_QUEUE_SIZE,
 	.what	= "a number of queue entries from 3 to 1024",
 };
-module_param_cb(queue_depth, &ndbg_number_ops, &ndbg_queue_depth, 0644);
+module_param_cb(queue_depth, &ndbg_number_ops, (void *)&ndbg_queue_depth, 0644);
 MODULE_PARM_DESC(queue_depth, "Entries in an I/O queue (MQES + 1); one stays empty and one is kept for Connect, so n entries hold n - 2 commands, 3..1024 (default 128)");
 
 static int ndbg_set_pages(const char *s, const struct kernel_param *kp)
@@ -247,7 +280,7 @@ int ndbg_params_check(void)
 }
 
 /**
- * ndbg_params_get - take the shape of the next controller
+ * ndbg_params_get - take the shape of the next subsystem and namespace
  * @config: filled in
  *
  * The parameters do not change half way through.

@@ -39,7 +39,8 @@ static struct page *ndbg_alloc_page(struct ndbg_store *store)
 {
 	struct page *page;
 
-	if (atomic_long_inc_return(&store->nr_pages) > store->max_pages) {
+	if (atomic_long_inc_return(&store->nr_pages) >
+	    READ_ONCE(store->max_pages)) {
 		atomic_long_dec(&store->nr_pages);
 		return ERR_PTR(-ENOSPC);
 	}
@@ -80,10 +81,20 @@ void ndbg_store_init(struct ndbg_store *store, u64 max_bytes)
 	unsigned int i;
 
 	xa_init(&store->pages);
-	store->max_pages = DIV_ROUND_UP_ULL(max_bytes, PAGE_SIZE);
+	ndbg_store_limit(store, max_bytes);
 	atomic_long_set(&store->nr_pages, 0);
 	for (i = 0; i < ARRAY_SIZE(store->locks); i++)
 		spin_lock_init(&store->locks[i]);
+}
+
+/**
+ * ndbg_store_limit - change how much a store may keep
+ * @store: in use or not; what it has it keeps
+ * @max_bytes: most bytes, a multiple of 4096
+ */
+void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes)
+{
+	WRITE_ONCE(store->max_pages, DIV_ROUND_UP_ULL(max_bytes, PAGE_SIZE));
 }
 
 /**
