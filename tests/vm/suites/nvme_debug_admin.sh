@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # leaks: yes
-# vm: --timeout 120
+# vm: --timeout 200
 # What nvme-debug says of itself and when: Identify in all its CNS values with good and bad
 # namespace ids, asynchronous events and their log pages, Abort, effects.
 set -euo pipefail
