@@ -295,12 +295,23 @@ no_memory() {
 	copies "memory is back" $disk $disk 4 4 $((64 * KiB)) fail=1 issue=1 -- emulated=0
 }
 
-# allocations FILE: the flags of every allocation that a copy made, of a trace with stacks.
+# allocations FILE: flags and callers of every allocation that a copy made, of a trace with
+# stacks. Between an event and its stack there can be those of another processor, and of an
+# interrupt.
 allocations() {
 	awk '
-		function flush() { if (ours && flags != "") print flags; ours = 0; flags = "" }
-		/gfp_flags=/ { flush(); match($0, /gfp_flags=[^ ]*/); flags = substr($0, RSTART, RLENGTH) }
-		/=> blk_copy_|=> blkdev_(submit|issue)_copy/ { ours = 1 }
+		function flush() {
+			if (flags != "" && callers ~ / (blk_copy_|blkdev_(submit|issue)_copy)/)
+				print flags callers
+			flags = callers = ""
+		}
+		/^ *=> / { callers = callers " " $2; next }
+		{ flush(); match($0, /\[[0-9]+\]/); cpu = substr($0, RSTART, RLENGTH) }
+		/ gfp_flags=/ {
+			match($0, /gfp_flags=[^ ]*/)
+			seen[cpu, ++depth[cpu]] = substr($0, RSTART, RLENGTH)
+		}
+		/<stack trace>/ && depth[cpu] { flags = seen[cpu, depth[cpu]--] }
 		END { flush() }' "$1"
 }
 
@@ -333,11 +344,11 @@ no_io_for_memory() {
 	client src=$disk dst=$disk copies=2 ranges=64 bytes=4096 dst_at=$to issue=1 >/dev/null
 	events_off /tmp/trace
 	echo 0 >$tracing/options/stacktrace
-	allocations /tmp/trace | sort | uniq -c >/tmp/flags
-	sed 's/^/# /' /tmp/flags
-	check "allocations of copies were recorded" grep -q GFP_NOIO /tmp/flags
+	allocations /tmp/trace >/tmp/allocations
+	cut -d' ' -f1 /tmp/allocations | sort | uniq -c | sed 's/^/# /'
+	check "allocations of copies were recorded" grep -q GFP_NOIO /tmp/allocations
 	check_status "none of them may start I/O" 1 \
-		grep -E 'GFP_(KERNEL|NOFS|USER|HIGHUSER)|__GFP_(IO|FS)' /tmp/flags
+		grep -E '^gfp_flags=[^ ]*(GFP_(KERNEL|NOFS|USER|HIGHUSER)|__GFP_(IO|FS))' /tmp/allocations
 	rm /tmp/trace
 }
 
