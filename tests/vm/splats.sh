@@ -115,8 +115,9 @@ emulator_died() {
 # was executed, is another one.
 emulator_fault() {
 	local byte
-	grep -qa 'Oops: int3' "$dir/console.log" || return 1
-	byte=$(sed -n 's/.*Code: .*\([0-9a-f][0-9a-f]\) <[0-9a-f][0-9a-f]>.*/\1/p' \
+	# The first complaint, or something else may have led to it.
+	grep -aE "$splat_regex" "$dir/console.log" | head -n 1 | grep -qa 'Oops: int3' || return 1
+	byte=$(sed -n '/Oops: int3/,$ s/.*Code: .*\([0-9a-f][0-9a-f]\) <[0-9a-f][0-9a-f]>.*/\1/p' \
 		"$dir/console.log" | head -n 1)
 	[ -n "$byte" ] && [ "$byte" != cc ]
 }

@@ -68,6 +68,27 @@ else
 	not_ok 'a CUnit suite' "$work/err"
 fi
 
+# A stand-in for tests/vm/run whose emulator fails at first.
+cat >"$work/tests/vm/run" <<SH
+#!/bin/sh
+echo "ok half"
+n=\$(cat $work/left)
+[ \$n -gt 0 ] || exit 0
+echo \$((n - 1)) >$work/left
+exit 205
+SH
+chmod +x "$work/tests/vm/run"
+printf '%s\n' '#!/bin/bash' >"$work/tests/vm/suites/again.sh"
+for jobs in 1 2; do
+	echo 2 >"$work/left"
+	sum "a failed emulator, $jobs at a time: counted once" 0 '1 passed, 0 failed, 0 skipped' \
+		--jobs $jobs vm again
+	echo 9 >"$work/left"
+	sum "a failed emulator, $jobs at a time: not for ever" 1 '1 passed, 1 failed, 0 skipped' \
+		--jobs $jobs vm again
+done
+rm "$work/tests/vm/suites/again.sh"
+
 # A stand-in for tests/vm/run: what it is asked to do is what the header lines say.
 printf '#!/bin/sh\necho "ok $*"\n' >"$work/tests/vm/run"
 chmod +x "$work/tests/vm/run"
