@@ -76,8 +76,8 @@ bench: programs modules ## instructions per copy, in build/bench/results.json
 
 # --- The tests
 
-# Guests at a time: one keeps little more than one processor busy.
-JOBS ?= $(shell nproc)
+# Guests at a time: one keeps little more than one processor busy and takes up to 3 GiB.
+JOBS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: test
 test: programs modules vmlinux.h-check ## every test; the last line is the sum
