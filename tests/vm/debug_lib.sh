@@ -42,3 +42,14 @@ attach() {
 }
 
 detach() { nvme disconnect -n "nqn.test:$1" >/dev/null; }
+
+# status_in TEXT: the status in what nvme-cli said, 0 or as in 0x4183: DNR (4000h) and 1/83h.
+status_in() {
+	if grep -q 'NVMe status:' <<<"$1"; then
+		grep -o '(0x[0-9a-f]*)' <<<"$1" | tr -d '()'
+	elif grep -q 'is Success' <<<"$1"; then
+		echo 0
+	else
+		echo "no status: $1"
+	fi
+}

@@ -60,16 +60,6 @@ raw_copy() {
 admin() { status_in "$(nvme admin-passthru "$(ctrl_path d0)" "$@" 2>&1 || :)"; }
 ctrl_path() { echo "/dev/$(ctrl_of "$1")"; }
 
-status_in() {
-	if grep -q 'NVMe status:' <<<"$1"; then
-		grep -o '(0x[0-9a-f]*)' <<<"$1" | tr -d '()'
-	elif grep -q 'is Success' <<<"$1"; then
-		echo 0
-	else
-		echo "no status: $1"
-	fi
-}
-
 # repeat N WORD: N words.
 repeat() {
 	local i
