@@ -72,6 +72,11 @@ static int unload_all(struct rows_part *part)
 				    error.text);
 	status = unload_listed(list, nr, part);
 	free(list);
+	err = policy_sweep(&error);
+	if (err && status == EXIT_OK)
+		status = exit_because(IN_POLICY, err,
+				      "cannot clean up after removed disks",
+				      error.text);
 	return status;
 }
 
@@ -109,8 +114,9 @@ const struct verb verb_unload = {
 	.summary = "detach the policy of a disk",
 	.doc = "When this command ends, the policy decides nothing any more: "
 	       "the global one does, or the kernel's own rule (offload what can "
-	       "be). To clean up after a disk that was removed, give "
-	       "--dev the MAJOR:MINOR that status shows.",
+	       "be). --all also cleans up after disks that were removed "
+	       "with a policy attached; to do so for one of them, give --dev "
+	       "its MAJOR:MINOR.",
 	.examples = "  bpfcopy unload --dev=nvme0n1\n"
 		    "  bpfcopy unload --all\n",
 	.bit = V_UNLOAD,

@@ -145,4 +145,15 @@ int policy_unload(uint32_t dev, struct policy_error *err);
  */
 int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err);
 
+/**
+ * policy_sweep() - remove the pins of policies whose disk was removed
+ * @err: filled on failure
+ *
+ * Removing a disk detaches its policy, but what is pinned stays in bpffs. What
+ * is attached is left alone.
+ *
+ * Return: 0, -EPERM, -EOPNOTSUPP, or another errno.
+ */
+int policy_sweep(struct policy_error *err);
+
 #endif /* BPFCOPY_POLICY_H */

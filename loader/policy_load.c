@@ -11,6 +11,7 @@
  * A link in there may be dead, because the disk went away; then the slot of a
  * new disk with the same number is free, and the link is swept out.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -387,6 +388,60 @@ int policy_unload(uint32_t dev, struct policy_error *err)
 
 put_types:
 	policy_types_put(&types);
+	return error;
+}
+
+/* The slot whose pins are in the directory of this name; false if none is. */
+static bool slot_of_name(struct slot *slot, const char *name)
+{
+	unsigned int major, minor;
+	char again[64];
+
+	slot_init(slot, POLICY_DEV_GLOBAL);
+	if (sscanf(name, "%u:%u", &major, &minor) == 2)
+		slot_init(slot, major << 20 | minor);
+	snprintf(again, sizeof(again), PIN_DIR "/%.32s", name);
+	return !strcmp(again, slot->dir);
+}
+
+/* Without a link, or with one that holds nothing: whose disk went away. */
+static bool is_dead(const struct slot *slot)
+{
+	__u32 link_id, map_id = 0;
+	int fd = bpf_obj_get(slot->link), error;
+
+	if (fd < 0)
+		return fd == -ENOENT;
+	error = policy_link_map(fd, &link_id, &map_id);
+	close(fd);
+	return !error && !map_id;
+}
+
+static int sweep_locked(struct policy_error *err)
+{
+	DIR *dir = opendir(PIN_DIR);
+	struct dirent *entry;
+	struct slot slot;
+
+	if (!dir)
+		return fail_pin(err, PIN_DIR, -errno);
+	while ((entry = readdir(dir)))
+		if (slot_of_name(&slot, entry->d_name) && is_dead(&slot))
+			unpin(&slot);
+	closedir(dir);
+	return 0;
+}
+
+int policy_sweep(struct policy_error *err)
+{
+	int lock, error;
+
+	err->text[0] = '\0';
+	lock = lock_slots(err);
+	if (lock < 0)
+		return lock;
+	error = sweep_locked(err);
+	close(lock);
 	return error;
 }
 

@@ -173,6 +173,27 @@ showing_status() {
 	done
 }
 
+# What is pinned of a disk that is gone goes with --all, also when nothing else is attached.
+sweeping() {
+	local others=$pins/others
+	appear
+	bpfcopy load threshold --dev gone >/dev/null
+	null_disk_gone gone
+	check 'unload --all: a pin is left of a removed disk' test -e $pins/$number/link
+	mkdir $others
+	check_status 'unload --all: succeeds' 0 bpfcopy unload --all
+	check 'unload --all: nothing is left of it' test ! -e $pins/$number
+	check 'unload --all: what is not ours is' test -e $others
+	rmdir $others
+	bpfcopy load threshold --dev $disk >/dev/null
+	appear
+	bpfcopy load threshold --dev gone >/dev/null
+	null_disk_gone gone
+	check_equal 'unload --all: a disk that is there is told of' \
+		"$(bpfcopy unload --all -o json | jq -r '.unloads[].device')" $disk
+	check_equal 'unload --all: neither leaves anything' "$(ls $pins)" ''
+}
+
 listing() {
 	appear
 	vanish_at getdents64 1 bpfcopy dev list -o json
@@ -183,7 +204,7 @@ listing() {
 
 cases=(copying tracing_it)
 # The others are about what bpfcopy makes of it, and slow on a debug kernel.
-[ $T_SCALE != 1 ] || cases+=(verifying loading showing_status listing)
+[ $T_SCALE != 1 ] || cases+=(verifying loading showing_status sweeping listing)
 for case in "${cases[@]}"; do
 	t_case $case
 	$case
