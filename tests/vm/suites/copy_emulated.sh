@@ -49,17 +49,10 @@ loop() {
 }
 
 device_mapper() {
-	local half
-	modprobe dm_mod
-	half=$(($(sectors $disk) / 2))
-	dm_disk linear "0 $(sectors $disk) linear $disk 0"
-	emulated "$(dm_name linear)" /dev/mapper/linear
-	dmsetup remove --noudevsync linear
-	# Two segments, exchanged: ranges cross from one to the other.
-	dm_disk swapped "0 $half linear $disk $half
-$half $half linear $disk 0"
-	emulated "$(dm_name swapped)" /dev/mapper/swapped
-	dmsetup remove --noudevsync swapped
+	modprobe -a dm_mod dm-delay
+	dm_disk delay "0 $(sectors $disk) delay $disk 0 0"
+	emulated "$(dm_name delay)" /dev/mapper/delay
+	dmsetup remove --noudevsync delay
 	# The kernel asks for the modules of the cipher.
 	type -P modprobe >/proc/sys/kernel/modprobe
 	# Small: a cipher in an emulator is slow.
