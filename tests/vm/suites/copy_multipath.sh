@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Copies on a disk with two paths: NVMe multipath, two controllers of QEMU's that share a
-# namespace. A token names the path that its source was read by; another path does not take it
-# and the kernel copies instead. Copies survive a path that fails, or that goes away.
+# namespace. A token names the disk, whatever path it was filled on, and a copy that a path did
+# not do is sent on the other one. Copies survive a path that goes away.
 #
 # The guest starts without multipath, so that each --nvme has a disk as usual.
 # vm: --nvme 96M,mssrl=1024,mcl=4096,ctrl.subsys=paths --nvme 0,ctrl.subsys=paths --append nvme_core.multipath=N --timeout 120
@@ -16,7 +16,6 @@ set -euo pipefail
 seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
 length=65536
 done_by_device="error=0 copied=$length offloaded=$length emulated=0 error_range=1"
-done_by_kernel="error=0 copied=$length offloaded=0 emulated=$length error_range=1"
 
 # Number of paths that are usable.
 live() { grep -lx live /sys/class/nvme/nvme*/state | wc -l; }
@@ -77,18 +76,15 @@ one_path() {
 two_paths() {
 	echo round-robin >"$policy"
 	fill "$disk" 0 $length
-	result "two paths: emulated" "$done_by_kernel" "$disk" "$disk" 0 8MiB $length
-	equal "two paths"
 	events_on blk_copy/blk_copy_token_fill blk_copy/blk_copy_token_reject blk_copy/blk_copy_dispatch
-	result "two paths: offload only is refused" \
-		"error=EOPNOTSUPP copied=0 offloaded=0 emulated=0 error_range=0" \
-		--mode offload "$disk" "$disk" 0 8MiB $length
+	result "trap 7: offloaded on two paths" "$done_by_device" --mode offload "$disk" "$disk" 0 8MiB $length
 	events_off /tmp/events
-	check_equal "two paths: what one path filled the other one rejects" \
+	equal "two paths"
+	check_equal "trap 7: what one path filled the other one takes" \
 		"$(sed -nE 's/.*blk_copy_(token_)?([a-z]*):.* ([0-9]+:[0-9]+)\+.*/\2 \3/p' /tmp/events |
 			sort -u | awk '{print $1; seen[$2] = 1} END {print length(seen)}' | xargs)" \
-		"fill reject 2"
-	program copy_verify --src "$disk" --iterations "$(scaled 30)" --max-bytes 2MiB \
+		"dispatch fill 2"
+	program copy_verify --src "$disk" --expect offload --iterations "$(scaled 30)" --max-bytes 2MiB \
 		--copiers 2 --writers 1 --seed $((seed += 1))
 	echo numa >"$policy"
 }
@@ -130,18 +126,17 @@ faults() {
 	done
 }
 
-# What ends with an error of the path (3/70h) is sent on another one. The token was used by
-# then, so it is not taken a second time.
+# What ends with an error of the path (3/70h) is sent on another one, with the same token.
 failover() {
 	fill "$disk" 0 $length
 	faults verbose=0 status=0x370 dont_retry=N times=1 probability=100
 	events_on nvme/nvme_setup_cmd
-	result "a path error: emulated by the other path" "$done_by_kernel" \
+	result "a path error: the other path copies" "$done_by_device" \
 		"$disk" "$disk" 0 8MiB $length
 	events_off /tmp/events
 	faults probability=0
-	check_equal "a path error: Copy was sent once" \
-		"$(grep -c 'nvme_cmd_copy ' /tmp/events || :)" 1
+	check_equal "a path error: Copy was sent twice" \
+		"$(grep -c 'nvme_cmd_copy ' /tmp/events || :)" 2
 	equal "a path error"
 	result "offloaded again after it" "$done_by_device" "$disk" "$disk" 0 8MiB $length
 }
