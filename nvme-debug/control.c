@@ -288,6 +288,8 @@ NDBG_SUBSYS_ATTR(model, text, &ndbg_model)
 NDBG_SUBSYS_ATTR(queue_depth, number, &ndbg_queue_depth)
 NDBG_SUBSYS_ATTR(io_queues, number, &ndbg_io_queues)
 NDBG_SUBSYS_ATTR(copy, bool, &ndbg_zero_or_one)
+NDBG_SUBSYS_ATTR(copy_formats, number, &ndbg_copy_formats)
+NDBG_SUBSYS_ATTR(fast_copy, number, &ndbg_fast_copy)
 NDBG_SUBSYS_ATTR(multipath, bool, &ndbg_zero_or_one)
 NDBG_SUBSYS_ATTR(anatt, number, &ndbg_anatt)
 NDBG_SUBSYS_ATTR(aerl, number, &ndbg_aerl)
@@ -297,6 +299,8 @@ CONFIGFS_ATTR(ndbg_subsys_, model);
 CONFIGFS_ATTR(ndbg_subsys_, queue_depth);
 CONFIGFS_ATTR(ndbg_subsys_, io_queues);
 CONFIGFS_ATTR(ndbg_subsys_, copy);
+CONFIGFS_ATTR(ndbg_subsys_, copy_formats);
+CONFIGFS_ATTR(ndbg_subsys_, fast_copy);
 CONFIGFS_ATTR(ndbg_subsys_, multipath);
 CONFIGFS_ATTR(ndbg_subsys_, anatt);
 CONFIGFS_ATTR(ndbg_subsys_, aerl);
@@ -324,6 +328,8 @@ static struct configfs_attribute *ndbg_subsys_attrs[] = {
 	&ndbg_subsys_attr_queue_depth,
 	&ndbg_subsys_attr_io_queues,
 	&ndbg_subsys_attr_copy,
+	&ndbg_subsys_attr_copy_formats,
+	&ndbg_subsys_attr_fast_copy,
 	&ndbg_subsys_attr_multipath,
 	&ndbg_subsys_attr_anatt,
 	&ndbg_subsys_attr_aerl,

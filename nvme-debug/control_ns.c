@@ -101,6 +101,8 @@ NDBG_NS_ATTR(physical_block_size, number,
 NDBG_NS_ATTR(mssrl, number, .number = &ndbg_mssrl, NULL)
 NDBG_NS_ATTR(mcl, number, .number = &ndbg_mcl, NULL)
 NDBG_NS_ATTR(msrc, number, .number = &ndbg_msrc, NULL)
+NDBG_NS_ATTR(ro_start, bytes, .bytes = &ndbg_ro_start, ndbg_ns_set_ro_start)
+NDBG_NS_ATTR(ro_size, bytes, .bytes = &ndbg_ro_size, ndbg_ns_set_ro_size)
 
 static ssize_t ndbg_ns_enable_show(struct config_item *item, char *page)
 {
@@ -192,6 +194,8 @@ CONFIGFS_ATTR(ndbg_ns_, physical_block_size);
 CONFIGFS_ATTR(ndbg_ns_, mssrl);
 CONFIGFS_ATTR(ndbg_ns_, mcl);
 CONFIGFS_ATTR(ndbg_ns_, msrc);
+CONFIGFS_ATTR(ndbg_ns_, ro_start);
+CONFIGFS_ATTR(ndbg_ns_, ro_size);
 CONFIGFS_ATTR(ndbg_ns_, enable);
 CONFIGFS_ATTR(ndbg_ns_, uuid);
 CONFIGFS_ATTR_RO(ndbg_ns_, stats);
@@ -205,6 +209,8 @@ static struct configfs_attribute *ndbg_ns_attrs[] = {
 	&ndbg_ns_attr_mssrl,
 	&ndbg_ns_attr_mcl,
 	&ndbg_ns_attr_msrc,
+	&ndbg_ns_attr_ro_start,
+	&ndbg_ns_attr_ro_size,
 	&ndbg_ns_attr_uuid,
 	&ndbg_ns_attr_enable,
 	&ndbg_ns_attr_stats,

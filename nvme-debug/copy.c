@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nvme-debug: the Copy command, descriptor format 0.
+ * nvme-debug: the Copy command.
  *
  * Everything that can be known to be wrong is checked before the first write:
  * such a failure leaves the destination alone and DW0 at 0. After that the
@@ -11,64 +11,265 @@
 
 #include "nvme-debug.h"
 
-#define NDBG_DESFMT_MASK	0xf
-#define NDBG_DESFMT_0		0
+#define NDBG_DESFMT		0xf	/* in the byte it shares with PRINFOR */
+#define NDBG_NR_DESFMTS		4
+#define NDBG_SOPT_FCO		BIT(15)
 
 /* Between two of these a copy looks whether it should stop. */
 #define NDBG_COPY_PIECE		SZ_256K
 
-static u64 ndbg_range_blocks(const struct nvme_copy_range *range)
+/*
+ * A source range as the host describes it. In formats 0 and 1 @snsid and @sopt
+ * are reserved; formats 0 and 2 end where 1 and 3 have larger tags.
+ */
+struct ndbg_copy_desc {
+	__le32	snsid;
+	u8	rsvd4[4];
+	__le64	slba;
+	__le16	nlb;
+	__le16	cetype;
+	__le16	cev;
+	__le16	sopt;
+	u8	tags[16];
+};
+
+/**
+ * struct ndbg_source - a source range as the controller sees it
+ * @ns:		whose it is
+ * @slba:	first logical block
+ * @nlb:	number of logical blocks, 1 to 65536
+ * @fast_only:	copy it fast or not at all
+ */
+struct ndbg_source {
+	struct ndbg_ns	*ns;
+	u64		slba;
+	u32		nlb;
+	bool		fast_only;
+};
+
+static_assert(sizeof(struct ndbg_source) * NVME_COPY_MAX_RANGES <=
+	      NDBG_LIST_BYTES);
+
+/**
+ * struct ndbg_copy - a Copy command that is executed
+ * @cmd:	the command
+ * @format:	descriptor format
+ * @sources:	source ranges, in controller memory: the host cannot change them
+ * @nr:		number of these
+ * @sdlba:	first logical block of the destination
+ * @total:	logical blocks of all source ranges
+ */
+struct ndbg_copy {
+	struct ndbg_cmd		*cmd;
+	unsigned int		format;
+	struct ndbg_source	*sources;
+	unsigned int		nr;
+	u64			sdlba;
+	u64			total;
+};
+
+/* Formats 2 and 3 name the source's namespace. */
+static bool ndbg_names_ns(const struct ndbg_copy *copy)
 {
-	return (u64)le16_to_cpu(range->nlb) + 1;
+	return copy->format >= 2;
 }
 
-static u16 ndbg_check_limits(const struct ndbg_ns *ns,
-			     const struct nvme_copy_range *ranges,
-			     unsigned int nr, u64 *total)
+static size_t ndbg_desc_size(const struct ndbg_copy *copy)
 {
-	u32 mssrl = READ_ONCE(ns->config.mssrl);
+	return copy->format & 1 ? 40 : 32;
+}
+
+/* What to copy. */
+
+static u16 ndbg_check_format(const struct ndbg_copy *copy)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(copy->cmd);
+
+	if (copy->format >= NDBG_NR_DESFMTS ||
+	    !(ctrl->subsys->config.copy_formats & BIT(copy->format)))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (ndbg_names_ns(copy) &&
+	    !(le16_to_cpu(READ_ONCE(ctrl->behavior.cdfe)) & BIT(copy->format)))
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	/* Tags that large are for 32 and 64 bit guards. */
+	if (copy->format & 1)
+		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_find_source(const struct ndbg_copy *copy, u32 snsid,
+			    struct ndbg_ns **ns)
+{
+	struct ndbg_subsys *subsys = ndbg_cmd_ctrl(copy->cmd)->subsys;
+
+	if (!ndbg_nsid_valid(subsys, snsid))
+		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
+	*ns = ndbg_ns_find(subsys, snsid);
+	if (!*ns)
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if (READ_ONCE((*ns)->state) == NDBG_NS_FORMAT)
+		return NVME_SC_FORMAT_IN_PROGRESS;
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_decode(const struct ndbg_copy *copy,
+		       const struct ndbg_copy_desc *desc,
+		       struct ndbg_source *source)
+{
+	*source = (struct ndbg_source) {
+		.ns	= copy->cmd->ns,
+		.slba	= le64_to_cpu(desc->slba),
+		.nlb	= le16_to_cpu(desc->nlb) + 1,
+	};
+	if (!ndbg_names_ns(copy))
+		return NVME_SC_SUCCESS;
+	source->fast_only = le16_to_cpu(desc->sopt) & NDBG_SOPT_FCO;
+	return ndbg_find_source(copy, le32_to_cpu(desc->snsid), &source->ns);
+}
+
+/* Each byte of host memory is read once. */
+static u16 ndbg_fetch(struct ndbg_copy *copy)
+{
+	u16 status = NVME_SC_SUCCESS;
+	struct ndbg_data data;
 	unsigned int i;
 
-	*total = 0;
-	for (i = 0; i < nr; i++) {
-		u64 nlb = ndbg_range_blocks(&ranges[i]);
+	ndbg_data_init(&data, copy->cmd);
+	for (i = 0; i < copy->nr && !status; i++) {
+		struct ndbg_copy_desc desc;
 
-		if (nlb > mssrl)
-			return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
-		*total += nlb;
+		ndbg_data_get(&data, &desc, ndbg_desc_size(copy));
+		status = ndbg_decode(copy, &desc, &copy->sources[i]);
+		copy->total += copy->sources[i].nlb;
 	}
-	if (*total > READ_ONCE(ns->config.mcl))
+	return status;
+}
+
+/* Whether it can be copied. Each check counts on those before it. */
+
+static u16 ndbg_check_limits(const struct ndbg_copy *copy)
+{
+	const struct ndbg_ns_config *config = &copy->cmd->ns->config;
+	u32 mssrl = READ_ONCE(config->mssrl);
+	unsigned int i;
+
+	for (i = 0; i < copy->nr; i++)
+		if (copy->sources[i].nlb > mssrl)
+			return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
+	if (copy->total > READ_ONCE(config->mcl))
 		return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
 	return NVME_SC_SUCCESS;
 }
 
-static u16 ndbg_check_ranges(const struct ndbg_ns *ns, u64 sdlba, u64 total,
-			     const struct nvme_copy_range *ranges,
-			     unsigned int nr)
+static u16 ndbg_check_ranges(const struct ndbg_copy *copy)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		if (!ndbg_range_ok(ns, le64_to_cpu(ranges[i].slba),
-				   ndbg_range_blocks(&ranges[i])))
+	for (i = 0; i < copy->nr; i++)
+		if (!ndbg_range_ok(copy->sources[i].ns, copy->sources[i].slba,
+				   copy->sources[i].nlb))
 			return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	if (!ndbg_range_ok(ns, sdlba, total))
+	if (!ndbg_range_ok(copy->cmd->ns, copy->sdlba, copy->total))
 		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
 	return NVME_SC_SUCCESS;
 }
 
-/* Copy one range in pieces. All arguments in bytes. */
-static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, u64 src, u64 len)
+static u16 ndbg_check_block_size(const struct ndbg_copy *copy)
 {
-	struct ndbg_store *store = &cmd->ns->store;
+	unsigned int i;
 
+	for (i = 0; i < copy->nr; i++)
+		if (copy->sources[i].ns->shift != copy->cmd->ns->shift)
+			return NVME_SC_INCOMPATIBLE_NS | NVME_STATUS_DNR;
+	return NVME_SC_SUCCESS;
+}
+
+/* In formats 0 and 1 the host should not, but may. */
+static u16 ndbg_check_overlap(const struct ndbg_copy *copy)
+{
+	unsigned int i;
+
+	for (i = 0; ndbg_names_ns(copy) && i < copy->nr; i++) {
+		const struct ndbg_source *source = &copy->sources[i];
+
+		if (source->ns == copy->cmd->ns &&
+		    source->slba < copy->sdlba + copy->total &&
+		    copy->sdlba < source->slba + source->nlb)
+			return NVME_SC_OVERLAPPING_IO_RANGE | NVME_STATUS_DNR;
+	}
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_check_fast(const struct ndbg_copy *copy)
+{
+	u32 fast = ndbg_cmd_ctrl(copy->cmd)->subsys->config.fast_copy;
+	unsigned int i;
+
+	if (fast == NDBG_FAST_ALWAYS)
+		return NVME_SC_SUCCESS;
+	for (i = 0; i < copy->nr; i++)
+		if (copy->sources[i].fast_only)
+			return NVME_SC_FAST_COPY_NOT_POSSIBLE |
+			       (fast == NDBG_FAST_NEVER ? NVME_STATUS_DNR : 0);
+	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_check_destination(const struct ndbg_copy *copy)
+{
+	return ndbg_ns_writable(copy->cmd->ns, copy->sdlba, copy->total);
+}
+
+static u16 ndbg_check_sources(const struct ndbg_copy *copy)
+{
+	u16 status = NVME_SC_SUCCESS;
+	unsigned int i;
+
+	for (i = 0; i < copy->nr && !status; i++)
+		status = ndbg_check_written(copy->sources[i].ns,
+					    copy->sources[i].slba,
+					    copy->sources[i].nlb);
+	return status;
+}
+
+static u16 (*const ndbg_copy_checks[])(const struct ndbg_copy *copy) = {
+	ndbg_check_limits,
+	ndbg_check_block_size,
+	ndbg_check_ranges,
+	ndbg_check_overlap,
+	ndbg_check_fast,
+	ndbg_check_destination,
+	ndbg_check_sources,
+};
+
+static u16 ndbg_check_copy(const struct ndbg_copy *copy)
+{
+	u16 status = NVME_SC_SUCCESS;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ndbg_copy_checks) && !status; i++)
+		status = ndbg_copy_checks[i](copy);
+	return status;
+}
+
+/* Copying. */
+
+static bool ndbg_copy_dead(struct ndbg_cmd *cmd, const struct ndbg_ns *from)
+{
+	return ndbg_cmd_dead(cmd) || READ_ONCE(from->state) != NDBG_NS_ON;
+}
+
+/* Copy one range in pieces. @dst, @src and @len in bytes. */
+static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, struct ndbg_ns *from,
+			   u64 src, u64 len)
+{
 	while (len) {
 		u64 n = min_t(u64, len, NDBG_COPY_PIECE);
 		int err;
 
-		if (ndbg_cmd_dead(cmd))
+		if (ndbg_copy_dead(cmd, from))
 			return NVME_SC_ABORT_REQ;
-		err = ndbg_store_copy(store, dst, src, n);
+		err = ndbg_store_copy(&cmd->ns->store, dst, &from->store, src,
+				      n);
 		if (err)
 			return ndbg_media_status(err);
 		cmd->bytes += n;
@@ -79,21 +280,20 @@ static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, u64 src, u64 len)
 	return NVME_SC_SUCCESS;
 }
 
-static u16 ndbg_copy_ranges(struct ndbg_cmd *cmd, u64 sdlba,
-			    const struct nvme_copy_range *ranges,
-			    unsigned int nr)
+static u16 ndbg_copy_ranges(const struct ndbg_copy *copy)
 {
-	unsigned int shift = cmd->ns->shift;
-	u64 dst = sdlba << shift;
+	unsigned int shift = copy->cmd->ns->shift;
+	u64 dst = copy->sdlba << shift;
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		u64 len = ndbg_range_blocks(&ranges[i]) << shift;
-		u16 status = ndbg_copy_range(cmd, dst,
-				le64_to_cpu(ranges[i].slba) << shift, len);
+	for (i = 0; i < copy->nr; i++) {
+		const struct ndbg_source *source = &copy->sources[i];
+		u64 len = (u64)source->nlb << shift;
+		u16 status = ndbg_copy_range(copy->cmd, dst, source->ns,
+					     source->slba << shift, len);
 
 		if (status) {
-			cmd->result.u32 = cpu_to_le32(i);
+			copy->cmd->result.u32 = cpu_to_le32(i);
 			return status;
 		}
 		dst += len;
@@ -110,22 +310,16 @@ static void ndbg_count_copy(struct ndbg_cmd *cmd)
 	atomic64_add(cmd->bytes, &smart->bytes_written);
 }
 
-/* The list is in controller memory: the host can no longer change it. */
-static u16 ndbg_copy_list(struct ndbg_cmd *cmd,
-			  const struct nvme_copy_range *ranges,
-			  unsigned int nr)
+static u16 ndbg_do_copy(struct ndbg_copy *copy)
 {
-	u64 sdlba = le64_to_cpu(cmd->sqe.copy.sdlba);
-	u64 total;
-	u16 status;
+	u16 status = ndbg_fetch(copy);
 
-	status = ndbg_check_limits(cmd->ns, ranges, nr, &total);
 	if (!status)
-		status = ndbg_check_ranges(cmd->ns, sdlba, total, ranges, nr);
+		status = ndbg_check_copy(copy);
 	if (!status)
-		status = ndbg_copy_ranges(cmd, sdlba, ranges, nr);
+		status = ndbg_copy_ranges(copy);
 	if (!status)
-		ndbg_count_copy(cmd);
+		ndbg_count_copy(copy->cmd);
 	return status;
 }
 
@@ -133,8 +327,8 @@ static u16 ndbg_copy_list(struct ndbg_cmd *cmd,
  * ndbg_copy - execute Copy
  * @cmd: the command
  *
- * There is no protection information, so PRINFO and tags are ignored; there is
- * no cache, so Force Unit Access is always honoured.
+ * There is no protection information, so PRINFO, tags and storage tag checks
+ * are ignored; there is no cache, so Force Unit Access is always honoured.
  *
  * Return: NVMe status; on failure DW0 is the first range not copied.
  */
@@ -142,24 +336,26 @@ u16 ndbg_copy(struct ndbg_cmd *cmd)
 {
 	const struct nvme_copy_command *c = &cmd->sqe.copy;
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
-	unsigned int nr = c->nr_range + 1;
-	struct nvme_copy_range *ranges;
-	struct ndbg_data data;
+	struct ndbg_copy copy = {
+		.cmd	= cmd,
+		.format	= c->desfmt_prinfor & NDBG_DESFMT,
+		.nr	= c->nr_range + 1,
+		.sdlba	= le64_to_cpu(c->sdlba),
+	};
 	u16 status;
 
 	if (!ctrl->subsys->config.copy)
 		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
-	if ((c->desfmt_prinfor & NDBG_DESFMT_MASK) != NDBG_DESFMT_0)
-		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	status = ndbg_check_format(&copy);
+	if (status)
+		return status;
 	if (c->nr_range > READ_ONCE(cmd->ns->config.msrc))
 		return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
-	if (ndbg_data_len(cmd) < nr * sizeof(*ranges))
+	if (ndbg_data_len(cmd) < copy.nr * ndbg_desc_size(&copy))
 		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
-	ranges = mempool_alloc(&ctrl->lists, GFP_NOIO);
-	ndbg_data_init(&data, cmd);
-	ndbg_data_get(&data, ranges, nr * sizeof(*ranges));
-	cmd->ranges = nr;
-	status = ndbg_copy_list(cmd, ranges, nr);
-	mempool_free(ranges, &ctrl->lists);
+	cmd->ranges = copy.nr;
+	copy.sources = mempool_alloc(&ctrl->lists, GFP_NOIO);
+	status = ndbg_do_copy(&copy);
+	mempool_free(copy.sources, &ctrl->lists);
 	return status;
 }

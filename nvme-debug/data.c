@@ -111,3 +111,25 @@ void ndbg_data_zero(struct ndbg_data *data, size_t len)
 		len -= bv.bv_len;
 	}
 }
+
+/**
+ * ndbg_data_equal - has the host what the controller has?
+ * @data: cursor, moves on by @len if so
+ * @from: controller memory
+ * @len: bytes; no more than the command has left
+ */
+bool ndbg_data_equal(struct ndbg_data *data, const void *from, size_t len)
+{
+	while (len) {
+		struct bio_vec bv = ndbg_data_next(data, len);
+		void *host = bvec_kmap_local(&bv);
+		bool equal = !memcmp(host, from, bv.bv_len);
+
+		kunmap_local(host);
+		if (!equal)
+			return false;
+		from += bv.bv_len;
+		len -= bv.bv_len;
+	}
+	return true;
+}

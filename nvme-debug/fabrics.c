@@ -138,6 +138,7 @@ static void ndbg_write_cc(struct ndbg_ctrl *ctrl, u32 cc)
 	if (fell & NVME_CC_ENABLE) {
 		ndbg_disconnect_queues(ctrl, 1);
 		ndbg_events_drop(ctrl);
+		ndbg_features_reset(ctrl);
 		ctrl->csts = 0;
 	}
 	if (rose & NVME_CC_SHN_MASK) {
@@ -211,7 +212,7 @@ static u16 ndbg_connect_admin(struct ndbg_cmd *cmd)
 
 	ctrl->cc = 0;
 	ctrl->csts = 0;
-	memset(ctrl->features, 0, sizeof(ctrl->features));
+	ndbg_features_reset(ctrl);
 	ndbg_set_kato(ctrl, le32_to_cpu(cmd->sqe.connect.kato));
 	cmd->result.u32 = cpu_to_le32(ctrl->cntlid);
 	return NVME_SC_SUCCESS;

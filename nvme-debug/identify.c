@@ -11,6 +11,12 @@
 #define NDBG_LPA_EXTENDED_DATA		BIT(2)
 #define NDBG_DLFEAT_READ_ZEROES		0x1
 #define NDBG_DLFEAT_DEAC		BIT(3)
+#define NDBG_NSFEAT_DULBE		BIT(2)
+#define NDBG_NSATTR_WRITE_PROTECTED	BIT(0)
+#define NDBG_NWPC			GENMASK(2, 0)	/* all states */
+#define NDBG_ONCS_VERIFY		BIT(7)
+#define NDBG_ONCS_COPY_ATOMICITY	BIT(9)	/* as that of one Write */
+#define NDBG_ONCS_ALL_FAST_COPY		BIT(10)
 #define NDBG_ACL			3	/* 0's based */
 
 /* Reports every ANA state; a namespace does not change its group. */
@@ -32,9 +38,15 @@ static u16 ndbg_reply(struct ndbg_cmd *cmd, const void *page)
 
 static u16 ndbg_oncs(const struct ndbg_subsys_config *config)
 {
-	u16 oncs = NVME_CTRL_ONCS_DSM | NVME_CTRL_ONCS_WRITE_ZEROES;
+	u16 oncs = NVME_CTRL_ONCS_COMPARE | NVME_CTRL_ONCS_WRITE_UNCORRECTABLE |
+		   NVME_CTRL_ONCS_DSM | NVME_CTRL_ONCS_WRITE_ZEROES |
+		   NDBG_ONCS_VERIFY;
 
-	return config->copy ? oncs | NVME_CTRL_ONCS_COPY : oncs;
+	if (config->copy)
+		oncs |= NVME_CTRL_ONCS_COPY | NDBG_ONCS_COPY_ATOMICITY;
+	if (config->copy && config->fast_copy == NDBG_FAST_ALWAYS)
+		oncs |= NDBG_ONCS_ALL_FAST_COPY;
+	return oncs;
 }
 
 static void ndbg_id_fabrics(struct ndbg_subsys *subsys, struct nvme_id_ctrl *id)
@@ -83,13 +95,15 @@ static void ndbg_id_ctrl(struct ndbg_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->nn = cpu_to_le32(subsys->max_nsid);
 	id->mnan = cpu_to_le32(subsys->max_nsid);
 	id->oncs = cpu_to_le16(ndbg_oncs(config));
-	id->ocfs = cpu_to_le16(config->copy ? BIT(0) : 0);
+	id->ocfs = cpu_to_le16(config->copy ? config->copy_formats : 0);
+	id->nwpc = NDBG_NWPC;
 	ndbg_id_fabrics(subsys, id);
 	ndbg_id_ana(subsys, id);
 }
 
 static void ndbg_id_ctrl_nvm(struct nvme_id_ctrl_nvm *id)
 {
+	id->vsl = NDBG_VSL;
 	id->wzsl = NDBG_WZSL;
 }
 
@@ -158,6 +172,12 @@ static void ndbg_id_ns_physical(struct ndbg_ns *ns, struct nvme_id_ns *id)
 	id->nows = zero_based;
 }
 
+static u8 ndbg_nsattr(const struct ndbg_ns *ns)
+{
+	return READ_ONCE(ns->write_protect) ? NDBG_NSATTR_WRITE_PROTECTED : 0;
+}
+
+/* Each block is atomic; no two are together, but for larger physical ones. */
 static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 		       struct nvme_id_ns *id)
 {
@@ -169,7 +189,8 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 	id->nsze = cpu_to_le64(nsze);
 	id->ncap = cpu_to_le64(ncap);
 	id->nuse = cpu_to_le64(min(nuse, ncap));
-	id->nsfeat = NVME_NS_FEAT_THIN;
+	id->nsfeat = NVME_NS_FEAT_THIN | NDBG_NSFEAT_DULBE;
+	id->nsattr = ndbg_nsattr(ns);
 	id->dlfeat = NDBG_DLFEAT_READ_ZEROES | NDBG_DLFEAT_DEAC;
 	id->lbaf[0].ds = READ_ONCE(ns->shift);
 	memcpy(id->nguid, &ns->uuid, sizeof(id->nguid));
@@ -197,10 +218,11 @@ static void ndbg_id_descs(struct ndbg_ns *ns, void *p)
 	ndbg_add_desc(p, NVME_NIDT_CSI, NVME_NIDT_CSI_LEN, &csi);
 }
 
-static void ndbg_id_ns_indep(struct ndbg_ctrl *ctrl,
+static void ndbg_id_ns_indep(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 			     struct nvme_id_ns_cs_indep *id)
 {
-	id->nsfeat = NVME_NS_FEAT_THIN;
+	id->nsfeat = NVME_NS_FEAT_THIN | NDBG_NSFEAT_DULBE;
+	id->nsattr = ndbg_nsattr(ns);
 	id->nstat = NVME_NSTAT_NRDY;	/* the bit that says ready */
 	if (!ctrl->subsys->config.multipath)
 		return;
@@ -266,7 +288,7 @@ static u16 ndbg_id_one_ns(struct ndbg_cmd *cmd, void *page)
 		ndbg_id_descs(ns, page);
 		break;
 	case NVME_ID_CNS_NS_CS_INDEP:
-		ndbg_id_ns_indep(ctrl, page);
+		ndbg_id_ns_indep(ctrl, ns, page);
 		break;
 	case NVME_ID_CNS_CS_NS:
 		/* No extended formats: all of it is zero. */

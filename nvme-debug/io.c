@@ -35,91 +35,220 @@ u16 ndbg_media_status(int err)
 		return NVME_SC_SUCCESS;
 	case -ENOSPC:
 		return NVME_SC_CAP_EXCEEDED | NVME_STATUS_DNR;
+	case -EIO:
+		return NVME_SC_READ_ERROR | NVME_STATUS_DNR;
+	case -ENODATA:
+		return NVME_SC_UNWRITTEN_BLOCK | NVME_STATUS_DNR;
+	case -EILSEQ:
+		return NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR;
 	default:
 		return NVME_SC_INTERNAL;
 	}
 }
 
-static u16 ndbg_check_rw(struct ndbg_cmd *cmd, u64 slba, u64 nlb)
+/**
+ * ndbg_check_written - are deallocated blocks an error, and are there any?
+ * @ns: namespace
+ * @slba: first logical block, within @ns
+ * @nlb: number of logical blocks
+ *
+ * Return: NVMe status.
+ */
+u16 ndbg_check_written(struct ndbg_ns *ns, u64 slba, u64 nlb)
+{
+	if (!(READ_ONCE(ns->err_recovery) & NDBG_DULBE))
+		return NVME_SC_SUCCESS;
+	return ndbg_media_status(ndbg_store_written(&ns->store,
+						    slba << ns->shift,
+						    nlb << ns->shift));
+}
+
+/* Where Read and its kin say what they are about. */
+static u64 ndbg_slba(const struct ndbg_cmd *cmd)
+{
+	return le64_to_cpu(cmd->sqe.rw.slba);
+}
+
+static u64 ndbg_nlb(const struct ndbg_cmd *cmd)
+{
+	return (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
+}
+
+/* At most @shift: log2 of bytes. */
+static u16 ndbg_check_range(struct ndbg_cmd *cmd, unsigned int shift)
 {
 	struct ndbg_ns *ns = cmd->ns;
+	u64 nlb = ndbg_nlb(cmd);
 
-	if (nlb << ns->shift > BIT_ULL(NDBG_MDTS + NDBG_PAGE_SHIFT))
+	if (nlb << ns->shift > BIT_ULL(shift))
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
-	if (!ndbg_range_ok(ns, slba, nlb))
+	if (!ndbg_range_ok(ns, ndbg_slba(cmd), nlb))
 		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	if (ndbg_data_len(cmd) != nlb << ns->shift)
-		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
 	return NVME_SC_SUCCESS;
 }
 
-static u16 ndbg_read(struct ndbg_cmd *cmd)
+/* What has data: Read, Write, Compare. */
+static u16 ndbg_check_rw(struct ndbg_cmd *cmd)
+{
+	u16 status = ndbg_check_range(cmd, NDBG_MDTS + NDBG_PAGE_SHIFT);
+
+	if (!status && ndbg_data_len(cmd) != ndbg_nlb(cmd) << cmd->ns->shift)
+		status = NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
+	return status;
+}
+
+static u16 ndbg_check_readable(struct ndbg_cmd *cmd)
+{
+	return ndbg_check_written(cmd->ns, ndbg_slba(cmd), ndbg_nlb(cmd));
+}
+
+static u16 ndbg_check_writable(struct ndbg_cmd *cmd)
+{
+	return ndbg_ns_writable(cmd->ns, ndbg_slba(cmd), ndbg_nlb(cmd));
+}
+
+static void ndbg_count_read(struct ndbg_cmd *cmd)
 {
 	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
-	struct ndbg_ns *ns = cmd->ns;
-	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
-	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
-	u16 status = ndbg_check_rw(cmd, slba, nlb);
-	struct ndbg_data data;
 
+	cmd->bytes = ndbg_nlb(cmd) << cmd->ns->shift;
+	atomic64_inc(&smart->reads);
+	atomic64_add(cmd->bytes, &smart->bytes_read);
+}
+
+/* Limited Retry asks for nothing here: there is nothing to retry. */
+static u16 ndbg_read(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ns *ns = cmd->ns;
+	u16 status = ndbg_check_rw(cmd);
+	struct ndbg_data data;
+	int err;
+
+	if (!status)
+		status = ndbg_check_readable(cmd);
 	if (status)
 		return status;
 	ndbg_data_init(&data, cmd);
-	cmd->bytes = nlb << ns->shift;
-	ndbg_store_read(&ns->store, slba << ns->shift, cmd->bytes, &data);
-	atomic64_inc(&smart->reads);
-	atomic64_add(cmd->bytes, &smart->bytes_read);
-	return NVME_SC_SUCCESS;
+	err = ndbg_store_read(&ns->store, ndbg_slba(cmd) << ns->shift,
+			      ndbg_nlb(cmd) << ns->shift, &data);
+	if (!err)
+		ndbg_count_read(cmd);
+	return ndbg_media_status(err);
 }
 
+static u16 ndbg_compare(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ns *ns = cmd->ns;
+	u16 status = ndbg_check_rw(cmd);
+	struct ndbg_data data;
+	int err;
+
+	if (!status)
+		status = ndbg_check_readable(cmd);
+	if (status)
+		return status;
+	ndbg_data_init(&data, cmd);
+	err = ndbg_store_compare(&ns->store, ndbg_slba(cmd) << ns->shift,
+				 ndbg_nlb(cmd) << ns->shift, &data);
+	if (!err)
+		ndbg_count_read(cmd);
+	return ndbg_media_status(err);
+}
+
+static u16 ndbg_verify(struct ndbg_cmd *cmd)
+{
+	u16 status = ndbg_check_range(cmd, NDBG_VSL + NDBG_PAGE_SHIFT);
+	struct ndbg_ns *ns = cmd->ns;
+	int err;
+
+	if (!status)
+		status = ndbg_check_readable(cmd);
+	if (status)
+		return status;
+	err = ndbg_store_verify(&ns->store, ndbg_slba(cmd) << ns->shift,
+				ndbg_nlb(cmd) << ns->shift);
+	if (!err)
+		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
+	return ndbg_media_status(err);
+}
+
+/* What is written is durable: Force Unit Access asks for nothing more. */
 static u16 ndbg_write(struct ndbg_cmd *cmd)
 {
 	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
 	struct ndbg_ns *ns = cmd->ns;
-	u64 slba = le64_to_cpu(cmd->sqe.rw.slba);
-	u64 nlb = (u64)le16_to_cpu(cmd->sqe.rw.length) + 1;
-	u16 status = ndbg_check_rw(cmd, slba, nlb);
+	u16 status = ndbg_check_rw(cmd);
 	struct ndbg_data data;
 	int err;
 
+	if (!status)
+		status = ndbg_check_writable(cmd);
 	if (status)
 		return status;
 	ndbg_data_init(&data, cmd);
-	err = ndbg_store_write(&ns->store, slba << ns->shift, nlb << ns->shift,
-			       &data);
+	err = ndbg_store_write(&ns->store, ndbg_slba(cmd) << ns->shift,
+			       ndbg_nlb(cmd) << ns->shift, &data);
 	if (!err) {
-		cmd->bytes = nlb << ns->shift;
+		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
 		atomic64_inc(&smart->writes);
 		atomic64_add(cmd->bytes, &smart->bytes_written);
 	}
 	return ndbg_media_status(err);
 }
 
+/* It moves no data, and may be as large as the command can say. */
+static u16 ndbg_write_uncorrectable(struct ndbg_cmd *cmd)
+{
+	struct ndbg_ns *ns = cmd->ns;
+	u16 status;
+
+	if (!ndbg_range_ok(ns, ndbg_slba(cmd), ndbg_nlb(cmd)))
+		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
+	status = ndbg_check_writable(cmd);
+	if (status)
+		return status;
+	return ndbg_media_status(ndbg_store_spoil(&ns->store,
+						  ndbg_slba(cmd) << ns->shift,
+						  ndbg_nlb(cmd) << ns->shift));
+}
+
+/* With or without the Deallocate bit: what is deallocated reads as zeroes. */
 static u16 ndbg_write_zeroes(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ns *ns = cmd->ns;
-	u64 slba = le64_to_cpu(cmd->sqe.write_zeroes.slba);
-	u64 nlb = (u64)le16_to_cpu(cmd->sqe.write_zeroes.length) + 1;
+	u16 status = ndbg_check_range(cmd, NDBG_WZSL + NDBG_PAGE_SHIFT);
 
-	if (nlb << ns->shift > BIT_ULL(NDBG_WZSL + NDBG_PAGE_SHIFT))
-		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
-	if (!ndbg_range_ok(ns, slba, nlb))
-		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	cmd->bytes = nlb << ns->shift;
-	ndbg_store_zero(&ns->store, slba << ns->shift, cmd->bytes);
+	if (!status)
+		status = ndbg_check_writable(cmd);
+	if (status)
+		return status;
+	cmd->bytes = ndbg_nlb(cmd) << ns->shift;
+	ndbg_store_zero(&ns->store, ndbg_slba(cmd) << ns->shift, cmd->bytes);
 	return NVME_SC_SUCCESS;
 }
 
-static u16 ndbg_check_dsm(struct ndbg_ns *ns,
+static bool ndbg_is_deallocate(const struct ndbg_cmd *cmd)
+{
+	return le32_to_cpu(cmd->sqe.dsm.attributes) & NVME_DSMGMT_AD;
+}
+
+static u16 ndbg_check_dsm(struct ndbg_cmd *cmd,
 			  const struct nvme_dsm_range *ranges, unsigned int nr)
 {
+	struct ndbg_ns *ns = cmd->ns;
+	u16 status = NVME_SC_SUCCESS;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
 		if (!ndbg_range_ok(ns, le64_to_cpu(ranges[i].slba),
 				   le32_to_cpu(ranges[i].nlb)))
 			return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	return NVME_SC_SUCCESS;
+	if (!ndbg_is_deallocate(cmd))
+		return NVME_SC_SUCCESS;
+	for (i = 0; i < nr && !status; i++)
+		status = ndbg_ns_writable(ns, le64_to_cpu(ranges[i].slba),
+					  le32_to_cpu(ranges[i].nlb));
+	return status;
 }
 
 static void ndbg_deallocate(struct ndbg_cmd *cmd,
@@ -153,8 +282,8 @@ static u16 ndbg_dsm(struct ndbg_cmd *cmd)
 	ndbg_data_init(&data, cmd);
 	ndbg_data_get(&data, ranges, nr * sizeof(*ranges));
 	cmd->ranges = nr;
-	status = ndbg_check_dsm(cmd->ns, ranges, nr);
-	if (!status && (le32_to_cpu(cmd->sqe.dsm.attributes) & NVME_DSMGMT_AD))
+	status = ndbg_check_dsm(cmd, ranges, nr);
+	if (!status && ndbg_is_deallocate(cmd))
 		ndbg_deallocate(cmd, ranges, nr);
 	mempool_free(ranges, &ctrl->lists);
 	return status;
@@ -164,13 +293,15 @@ static u16 ndbg_dsm(struct ndbg_cmd *cmd)
  * ndbg_io_is_long - may a command take so long that others should not wait?
  * @cmd: command, from an I/O queue
  *
- * Reads and writes are done where they are submitted. What may move or free
- * many megabytes goes to a worker.
+ * Reads and writes are done where they are submitted. What may move, free or
+ * look at many megabytes goes to a worker.
  */
 bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
 {
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_write_zeroes:
+	case nvme_cmd_write_uncor:
+	case nvme_cmd_verify:
 	case nvme_cmd_dsm:
 	case nvme_cmd_copy:
 		return true;
@@ -189,6 +320,12 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 	case nvme_cmd_flush:
 		/* There is no cache to lose: VWC is 0. */
 		return NVME_SC_SUCCESS;
+	case nvme_cmd_write_uncor:
+		return ndbg_write_uncorrectable(cmd);
+	case nvme_cmd_compare:
+		return ndbg_compare(cmd);
+	case nvme_cmd_verify:
+		return ndbg_verify(cmd);
 	case nvme_cmd_write_zeroes:
 		return ndbg_write_zeroes(cmd);
 	case nvme_cmd_dsm:

@@ -53,6 +53,9 @@ static void ndbg_log_effects(struct ndbg_ctrl *ctrl,
 	log->iocs[nvme_cmd_flush] = plain;
 	log->iocs[nvme_cmd_read] = plain;
 	log->iocs[nvme_cmd_write] = writes;
+	log->iocs[nvme_cmd_write_uncor] = writes;
+	log->iocs[nvme_cmd_compare] = plain;
+	log->iocs[nvme_cmd_verify] = plain;
 	log->iocs[nvme_cmd_write_zeroes] = writes;
 	log->iocs[nvme_cmd_dsm] = writes;
 	if (ctrl->subsys->config.copy)

@@ -85,8 +85,11 @@ static void ndbg_ns_changed(struct ndbg_ns *ns)
 		ndbg_event_ns_changed(ctrl, ns->nsid);
 }
 
-/* Of no interest to hosts as long as the namespace is not active. */
-static void ndbg_ns_reshaped(struct ndbg_ns *ns)
+/**
+ * ndbg_ns_reshaped - tell all hosts that a namespace is another than it was
+ * @ns: namespace; of no interest to them as long as it is not active
+ */
+void ndbg_ns_reshaped(struct ndbg_ns *ns)
 {
 	if (ns->state != NDBG_NS_OFF)
 		ndbg_ns_changed(ns);
@@ -221,8 +224,8 @@ void ndbg_ns_set_limit(struct ndbg_ns *ns, u32 *limit, u32 val)
  * ndbg_ns_defaults - as new
  * @ns: not active; ndbg_lock held
  *
- * The shape that the module parameters give, no data, nothing counted. The
- * UUID stays.
+ * The shape that the module parameters give, no data, no write protection,
+ * nothing counted. The UUID stays.
  */
 void ndbg_ns_defaults(struct ndbg_ns *ns)
 {
@@ -232,6 +235,8 @@ void ndbg_ns_defaults(struct ndbg_ns *ns)
 	ndbg_store_zero(&ns->store, 0, ns->config.size);
 	ns->config = config.ns;
 	WRITE_ONCE(ns->shift, ilog2(ns->config.block_size));
+	ns->write_protect = NVME_NS_NO_WRITE_PROTECT;
+	ns->err_recovery = 0;
 	ndbg_store_limit(&ns->store, ndbg_ns_memory(ns));
 	ndbg_ns_clear_stats(ns);
 }
@@ -271,6 +276,9 @@ static const u8 ndbg_ops[256] = {
 	[nvme_cmd_flush]	= NDBG_OP_FLUSH,
 	[nvme_cmd_write]	= NDBG_OP_WRITE,
 	[nvme_cmd_read]		= NDBG_OP_READ,
+	[nvme_cmd_write_uncor]	= NDBG_OP_WRITE_UNCOR,
+	[nvme_cmd_compare]	= NDBG_OP_COMPARE,
+	[nvme_cmd_verify]	= NDBG_OP_VERIFY,
 	[nvme_cmd_write_zeroes]	= NDBG_OP_WRITE_ZEROES,
 	[nvme_cmd_dsm]		= NDBG_OP_DSM,
 	[nvme_cmd_copy]		= NDBG_OP_COPY,
@@ -281,6 +289,9 @@ static const char *const ndbg_op_names[NDBG_NR_OPS] = {
 	[NDBG_OP_FLUSH]		= "flush",
 	[NDBG_OP_WRITE]		= "write",
 	[NDBG_OP_READ]		= "read",
+	[NDBG_OP_WRITE_UNCOR]	= "write_uncorrectable",
+	[NDBG_OP_COMPARE]	= "compare",
+	[NDBG_OP_VERIFY]	= "verify",
 	[NDBG_OP_WRITE_ZEROES]	= "write_zeroes",
 	[NDBG_OP_DSM]		= "dsm",
 	[NDBG_OP_COPY]		= "copy",

@@ -12,7 +12,7 @@
  *
  * Who may touch what:
  * - ndbg_lock (a mutex) orders everything that changes the shape of things:
- *   configfs, connect, disconnect. No command ever takes it.
+@@
  * - A command runs inside ndbg_ctrl.media (SRCU). Under it, it finds namespaces
  *   and reads their shape with READ_ONCE(). Whoever takes something away waits
  *   for the commands of all controllers, see ndbg_subsys_sync().
@@ -37,6 +37,7 @@
 
 #include "nvme.h"
 #include "fabrics.h"
+#include "store.h"
 
 #define NDBG_NAME		"nvme-debug"
 #define NDBG_FIRMWARE		"1.0"
@@ -47,13 +48,14 @@
 #define NDBG_MAX_IO_QUEUES	128
 #define NDBG_MDTS		8	/* 2^8 * 4 KiB = 1 MiB per transfer */
 #define NDBG_WZSL		13	/* 2^13 * 4 KiB = 32 MiB per Write Zeroes */
-#define NDBG_PAGE_SHIFT		12	/* CAP.MPSMIN, the unit of both above */
-#define NDBG_STORE_LOCKS	64
+#define NDBG_VSL		16	/* 2^16 * 4 KiB = 256 MiB per Verify */
+#define NDBG_PAGE_SHIFT		12	/* CAP.MPSMIN, the unit of all three above */
 #define NDBG_NR_FEATURES	(NVME_FEAT_KATO + 1)
 
-/* Largest list a command fetches from the host: 256 Copy ranges of 32 bytes. */
-#define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * \
-				 sizeof(struct nvme_copy_range))
+/* Largest list a command has: 256 of struct ndbg_source. */
+#define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 24)
+
+#define NDBG_DULBE		BIT(16)	/* of feature 05h */
 
 /**
  * struct ndbg_ns_config - what a namespace is
@@ -66,15 +68,26 @@
  * @mssrl:	most blocks in one Copy source range
  * @mcl:	most blocks in one Copy command
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
+ * @ro_start:	where the part that cannot be written begins, bytes
+ * @ro_size:	its size, bytes
  */
 struct ndbg_ns_config {
 	u64	size;
 	u64	memory;
+	u64	ro_start;
+	u64	ro_size;
 	u32	block_size;
 	u32	physical_block_size;
 	u32	mssrl;
 	u32	mcl;
 	u32	msrc;
+};
+
+/* What becomes of a source range that is to be copied fast or not at all. */
+enum ndbg_fast_copy {
+	NDBG_FAST_NEVER,	/* refused for good: the host may do it itself */
+	NDBG_FAST_ALWAYS,	/* every copy is fast */
+	NDBG_FAST_ELSEWHERE,	/* refused: another controller may do it */
 };
 
 /**
@@ -84,6 +97,8 @@ struct ndbg_ns_config {
  * @anatt:	ANA transition time, seconds
  * @aerl:	event requests a controller holds, 0's based
  * @copy:	whether its controllers have the Copy command
+ * @copy_formats: descriptor formats it has, BIT(format)
+ * @fast_copy:	enum ndbg_fast_copy
  * @multipath:	whether it may have several controllers, with ANA
  * @serial:	serial number
  * @model:	model number
@@ -93,6 +108,8 @@ struct ndbg_subsys_config {
 	u32	io_queues;
 	u32	anatt;
 	u32	aerl;
+	u32	copy_formats;
+	u32	fast_copy;
 	bool	copy;
 	bool	multipath;
 	char	serial[20 + 1];
@@ -123,23 +140,6 @@ struct ndbg_bytes {
 	const char *what;
 };
 
-/**
- * struct ndbg_store - sparse bytes, all zero until written
- * @pages:	page index to struct page; an absent page reads as zeroes
- * @max_pages:	bound on @nr_pages
- * @nr_pages:	pages present
- * @locks:	content of page i is only touched under
- *		locks[i % NDBG_STORE_LOCKS]; the last one is spare, see
- *		ndbg_store_copy()
- */
-struct ndbg_store {
-	struct xarray	pages;
-	unsigned long	max_pages;
-	atomic_long_t	nr_pages;
-	/* page content and presence, striped by page index */
-	spinlock_t	locks[NDBG_STORE_LOCKS + 1];
-};
-
 enum ndbg_ns_state {
 	NDBG_NS_OFF,		/* allocated, not active: no command finds it */
 	NDBG_NS_ON,
@@ -152,6 +152,9 @@ enum ndbg_op {
 	NDBG_OP_FLUSH,
 	NDBG_OP_WRITE,
 	NDBG_OP_READ,
+	NDBG_OP_WRITE_UNCOR,
+	NDBG_OP_COMPARE,
+	NDBG_OP_VERIFY,
 	NDBG_OP_WRITE_ZEROES,
 	NDBG_OP_DSM,
 	NDBG_OP_COPY,
@@ -175,6 +178,9 @@ struct ndbg_op_stats {
  *		size are consistent for a command: while the latter changes,
  *		none runs
  * @shift:	log2 of the logical block size
+ * @write_protect: one of NVME_NS_NO_WRITE_PROTECT ..., feature 84h; changes
+ *		under ndbg_lock
+ * @err_recovery: feature 05h
  * @uuid:	UUID and NGUID
  * @store:	its data
  * @stats:	by enum ndbg_op
@@ -186,6 +192,8 @@ struct ndbg_ns {
 	enum ndbg_ns_state	state;
 	struct ndbg_ns_config	config;
 	unsigned int		shift;
+	u8			write_protect;
+	u32			err_recovery;
 	uuid_t			uuid;
 	struct ndbg_store	store;
 	struct ndbg_op_stats	stats[NDBG_NR_OPS];
@@ -298,6 +306,15 @@ struct ndbg_data {
 	struct bio		*bio;
 };
 
+/* The defined part of feature 16h, Host Behavior Support. */
+struct ndbg_host_behavior {
+	u8	acre;
+	u8	etdas;
+	u8	lbafee;
+	u8	hdisns;
+	__le16	cdfe;
+};
+
 /* SMART counters, NVMe units are derived when the log is read. */
 struct ndbg_smart {
 	atomic64_t	reads;
@@ -350,12 +367,13 @@ struct ndbg_events {
  * @aer:	the NVMe core's event request, which is no block layer request
  * @events:	see struct ndbg_events
  * @smart:	SMART counters
- * @regs_lock:	@cc, @csts, @kato, @features, Connect
+ * @regs_lock:	@cc, @csts, @kato, @features, @behavior, Connect
  * @cc:		Controller Configuration
  * @csts:	Controller Status
  * @kato:	keep-alive timeout in ms, 0 = off
  * @kato_work:	fires when the host has been silent for too long
  * @features:	current values of features 01h..0Fh
+ * @behavior:	feature 16h
  */
 struct ndbg_ctrl {
 	struct nvme_ctrl	ctrl;
@@ -391,6 +409,7 @@ struct ndbg_ctrl {
 	u32			kato;
 	struct delayed_work	kato_work;
 	u32			features[NDBG_NR_FEATURES];
+	struct ndbg_host_behavior behavior;
 };
 
 static inline struct ndbg_ctrl *to_ndbg_ctrl(struct nvme_ctrl *ctrl)
@@ -434,6 +453,10 @@ extern const struct ndbg_number ndbg_physical_block_size;
 extern const struct ndbg_number ndbg_mssrl;
 extern const struct ndbg_number ndbg_mcl;
 extern const struct ndbg_number ndbg_msrc;
+extern const struct ndbg_bytes ndbg_ro_start;
+extern const struct ndbg_bytes ndbg_ro_size;
+extern const struct ndbg_number ndbg_copy_formats;
+extern const struct ndbg_number ndbg_fast_copy;
 extern const struct ndbg_number ndbg_queue_depth;
 int ndbg_params_check(void);
 void ndbg_params_get(struct ndbg_config *config);
@@ -476,11 +499,19 @@ void ndbg_ns_set_size(struct ndbg_ns *ns, u64 size);
 void ndbg_ns_set_memory(struct ndbg_ns *ns, u64 memory);
 void ndbg_ns_set_block_size(struct ndbg_ns *ns, u64 block_size);
 void ndbg_ns_set_limit(struct ndbg_ns *ns, u32 *limit, u32 val);
+void ndbg_ns_reshaped(struct ndbg_ns *ns);
 struct ndbg_ns *ndbg_ns_find(struct ndbg_subsys *subsys, u32 nsid);
 bool ndbg_nsid_valid(const struct ndbg_subsys *subsys, u32 nsid);
 void ndbg_ns_count(struct ndbg_cmd *cmd, u16 status);
 ssize_t ndbg_ns_show_stats(struct ndbg_ns *ns, char *page);
 void ndbg_ns_clear_stats(struct ndbg_ns *ns);
+
+/* protect.c: what may be written */
+u16 ndbg_ns_writable(const struct ndbg_ns *ns, u64 slba, u64 nlb);
+u16 ndbg_ns_protect(struct ndbg_ns *ns, u32 state);
+void ndbg_ns_set_ro_start(struct ndbg_ns *ns, u64 start);
+void ndbg_ns_set_ro_size(struct ndbg_ns *ns, u64 size);
+void ndbg_ns_power_cycle(struct ndbg_ns *ns);
 
 /* core.c: host side; the life of the module and of controllers */
 
@@ -497,6 +528,7 @@ void ndbg_data_init(struct ndbg_data *data, struct ndbg_cmd *cmd);
 void ndbg_data_put(struct ndbg_data *data, const void *from, size_t len);
 void ndbg_data_get(struct ndbg_data *data, void *to, size_t len);
 void ndbg_data_zero(struct ndbg_data *data, size_t len);
+bool ndbg_data_equal(struct ndbg_data *data, const void *from, size_t len);
 
 /* fabrics.c: controller side; registers, Connect, keep-alive */
 void ndbg_fabrics_init(struct ndbg_ctrl *ctrl);
@@ -517,9 +549,15 @@ void ndbg_event_ns_changed(struct ndbg_ctrl *ctrl, u32 nsid);
 void ndbg_event_ana_changed(struct ndbg_ctrl *ctrl);
 void ndbg_changed_list(struct ndbg_ctrl *ctrl, __le32 *list, bool clear);
 
-/* admin.c: controller side; admin commands, features */
+/* admin.c: controller side; admin commands */
 u16 ndbg_admin_cmd(struct ndbg_cmd *cmd);
+u16 ndbg_in_media(struct ndbg_cmd *cmd, u16 (*execute)(struct ndbg_cmd *));
 void ndbg_pad(char *to, size_t size, const char *from);
+
+/* features.c: controller side; Set and Get Features */
+void ndbg_features_reset(struct ndbg_ctrl *ctrl);
+u16 ndbg_set_features(struct ndbg_cmd *cmd);
+u16 ndbg_get_features(struct ndbg_cmd *cmd);
 
 /* identify.c: controller side; what it says of itself and its namespaces */
 u16 ndbg_identify(struct ndbg_cmd *cmd);
@@ -531,21 +569,10 @@ u16 ndbg_get_log(struct ndbg_cmd *cmd);
 u16 ndbg_io_cmd(struct ndbg_cmd *cmd);
 bool ndbg_io_is_long(const struct ndbg_cmd *cmd);
 bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb);
+u16 ndbg_check_written(struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_media_status(int err);
 
 /* copy.c: controller side; the Copy command */
 u16 ndbg_copy(struct ndbg_cmd *cmd);
-
-/* store.c: media */
-void ndbg_store_init(struct ndbg_store *store, u64 max_bytes);
-void ndbg_store_exit(struct ndbg_store *store);
-void ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_data *data);
-int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_data *data);
-void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len);
-void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes);
-int ndbg_store_copy(struct ndbg_store *store, u64 dst, u64 src, u64 len);
-long ndbg_store_pages(void);
 
 #endif /* NVME_DEBUG_H */

@@ -24,6 +24,8 @@ static struct ndbg_config ndbg_params = {
 		.mssrl		= 8192,
 		.mcl		= 65536,
 		.msrc		= 127,
+		.ro_start	= 0,
+		.ro_size	= 0,
 	},
 	/* The serial number is the subsystem's own. */
 	.subsys = {
@@ -31,6 +33,8 @@ static struct ndbg_config ndbg_params = {
 		.io_queues	= NDBG_MAX_IO_QUEUES,
 		.anatt		= 10,
 		.aerl		= 3,
+		.copy_formats	= BIT(0) | BIT(2),
+		.fast_copy	= NDBG_FAST_ALWAYS,
 		.copy		= true,
 		.multipath	= true,
 		.model		= NDBG_NAME,
@@ -183,6 +187,17 @@ const struct ndbg_bytes ndbg_memory = {
 module_param_cb(memory, &ndbg_bytes_ops, (void *)&ndbg_memory, 0644);
 MODULE_PARM_DESC(memory, "Most bytes of data one namespace keeps in memory, with suffix K, M, G or T, 4K..16T; beyond it writes end with Capacity Exceeded; 0 = as much as its size (default 0)");
 
+/* Of a namespace alone: no parameters. */
+const struct ndbg_bytes ndbg_ro_start = {
+	.max	= SZ_1T * 16,
+	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 up to 16T",
+};
+
+const struct ndbg_bytes ndbg_ro_size = {
+	.max	= SZ_1T * 16,
+	.what	= "bytes with suffix K, M, G or T, a multiple of 4096 up to 16T, 0 for none",
+};
+
 static bool ndbg_block_size_ok(u32 val)
 {
 	return val == SZ_512 || val == SZ_4K;
@@ -211,6 +226,23 @@ MODULE_PARM_DESC(physical_block_size, "Physical block size in bytes, 512 or 4096
 
 module_param_named(copy, ndbg_params.subsys.copy, bool, 0644);
 MODULE_PARM_DESC(copy, "Whether the controller has the Copy command (default 1)");
+
+const struct ndbg_number ndbg_copy_formats = {
+	.val	= &ndbg_params.subsys.copy_formats,
+	.min	= 1,
+	.max	= 15,
+	.what	= "a sum of 1 (descriptor format 0), 2 (1), 4 (2) and 8 (3), from 1 to 15",
+};
+module_param_cb(copy_formats, &ndbg_number_ops, (void *)&ndbg_copy_formats, 0644);
+MODULE_PARM_DESC(copy_formats, "Copy: descriptor formats, the sum of 1 for format 0, 2 for 1, 4 for 2, 8 for 3, 1..15 (default 5)");
+
+const struct ndbg_number ndbg_fast_copy = {
+	.val	= &ndbg_params.subsys.fast_copy,
+	.max	= NDBG_FAST_ELSEWHERE,
+	.what	= "0 (a copy is never fast), 1 (always) or 2 (through another controller)",
+};
+module_param_cb(fast_copy, &ndbg_number_ops, (void *)&ndbg_fast_copy, 0644);
+MODULE_PARM_DESC(fast_copy, "Copy: what becomes of Fast Copy Only; 0: refused with DNR, 1: copied, 2: refused without DNR (default 1)");
 
 const struct ndbg_number ndbg_mssrl = {
 	.val	= &ndbg_params.ns.mssrl,

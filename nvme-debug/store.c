@@ -5,12 +5,19 @@
  * A logical block never spans pages, and the part of a command that falls into
  * one page is moved under that page's lock: a reader sees each block as it was
  * before or after a write, never half of both. Two locks are only ever held
- * together by a copy, lower index first.
+ * together by a copy, the one at the lower address first.
+ *
+ * Of each unit of 512 bytes a page knows, in page_private(), whether it has been
+ * written since it was last deallocated, and whether it has been declared
+ * uncorrectable. What is not written is zero. An absent page is neither.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
 
 #include "nvme-debug.h"
+
+#define NDBG_UNITS	(PAGE_SIZE / SECTOR_SIZE)
+static_assert(2 * NDBG_UNITS <= BITS_PER_LONG);
 
 /* Pages of all stores, so that a leak shows when the module goes. */
 static atomic_long_t ndbg_pages;
@@ -28,8 +35,30 @@ static spinlock_t *ndbg_lock_of(struct ndbg_store *store, pgoff_t index)
 	return &store->locks[index % NDBG_STORE_LOCKS];
 }
 
+/* The units of a page that hold @len bytes from @pos. */
+static unsigned long ndbg_units(u64 pos, size_t len)
+{
+	unsigned int first = offset_in_page(pos) >> SECTOR_SHIFT;
+
+	return GENMASK(first + (len >> SECTOR_SHIFT) - 1, first);
+}
+
+static unsigned long ndbg_bad_units(struct page *page)
+{
+	return page_private(page) >> NDBG_UNITS;
+}
+
+/* What they were before, uncorrectable or not, no longer counts. */
+static void ndbg_mark(struct page *page, unsigned long units, bool written)
+{
+	unsigned long old = page_private(page) & ~(units | units << NDBG_UNITS);
+
+	set_page_private(page, written ? old | units : old);
+}
+
 static void ndbg_free_page(struct ndbg_store *store, struct page *page)
 {
+	set_page_private(page, 0);
 	__free_page(page);
 	atomic_long_dec(&store->nr_pages);
 	atomic_long_dec(&ndbg_pages);
@@ -115,24 +144,55 @@ void ndbg_store_exit(struct ndbg_store *store)
 	WARN_ON(atomic_long_read(&store->nr_pages));
 }
 
-/* @len bytes from @pos, which lie in one page, to the host. */
-static void ndbg_read_part(struct ndbg_store *store, u64 pos, size_t len,
-			   struct ndbg_data *data)
+/*
+ * What a walk that changes nothing does with each part that lies in one page.
+ * @page may be NULL; @addr is where the part is in memory, zeroes if need be.
+ */
+typedef int ndbg_part_fn(struct page *page, const void *addr, u64 pos,
+			 size_t len, struct ndbg_data *data);
+
+static int ndbg_walk_part(struct ndbg_store *store, u64 pos, size_t len,
+			  struct ndbg_data *data, ndbg_part_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
 	struct page *page;
 	void *addr;
+	int err;
 
 	spin_lock(ndbg_lock_of(store, index));
 	page = xa_load(&store->pages, index);
-	if (page) {
-		addr = kmap_local_page(page);
-		ndbg_data_put(data, addr + offset_in_page(pos), len);
-		kunmap_local(addr);
-	} else {
-		ndbg_data_zero(data, len);
-	}
+	addr = kmap_local_page(page ?: ZERO_PAGE(0));
+	if (page && (ndbg_bad_units(page) & ndbg_units(pos, len)))
+		err = -EIO;
+	else
+		err = fn(page, addr + offset_in_page(pos), pos, len, data);
+	kunmap_local(addr);
 	spin_unlock(ndbg_lock_of(store, index));
+	return err;
+}
+
+/* Return: 0, -EIO for an uncorrectable block, or what @fn says. */
+static int ndbg_walk(struct ndbg_store *store, u64 pos, u64 len,
+		     struct ndbg_data *data, ndbg_part_fn *fn)
+{
+	while (len) {
+		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
+		int err = ndbg_walk_part(store, pos, n, data, fn);
+
+		if (err)
+			return err;
+		pos += n;
+		len -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int ndbg_read_part(struct page *page, const void *addr, u64 pos,
+			  size_t len, struct ndbg_data *data)
+{
+	ndbg_data_put(data, addr, len);
+	return 0;
 }
 
 /**
@@ -141,17 +201,75 @@ static void ndbg_read_part(struct ndbg_store *store, u64 pos, size_t len,
  * @pos: first byte
  * @len: bytes
  * @data: host memory, with room for @len bytes
+ *
+ * Return: 0, or -EIO at the first uncorrectable block.
  */
-void ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_data *data)
+int ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
+		    struct ndbg_data *data)
 {
-	while (len) {
-		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
+	return ndbg_walk(store, pos, len, data, ndbg_read_part);
+}
 
-		ndbg_read_part(store, pos, n, data);
-		pos += n;
-		len -= n;
-	}
+static int ndbg_compare_part(struct page *page, const void *addr, u64 pos,
+			     size_t len, struct ndbg_data *data)
+{
+	return ndbg_data_equal(data, addr, len) ? 0 : -EILSEQ;
+}
+
+/**
+ * ndbg_store_compare - is in the store what the host has?
+ * @store: where to look
+ * @pos: first byte
+ * @len: bytes
+ * @data: host memory with @len bytes
+ *
+ * Return: 0, -EILSEQ if not, or -EIO at an uncorrectable block before that.
+ */
+int ndbg_store_compare(struct ndbg_store *store, u64 pos, size_t len,
+		       struct ndbg_data *data)
+{
+	return ndbg_walk(store, pos, len, data, ndbg_compare_part);
+}
+
+static int ndbg_verify_part(struct page *page, const void *addr, u64 pos,
+			    size_t len, struct ndbg_data *data)
+{
+	return 0;
+}
+
+/**
+ * ndbg_store_verify - can all of a range be read?
+ * @store: where to look
+ * @pos: first byte
+ * @len: bytes
+ *
+ * Return: 0, or -EIO at the first uncorrectable block.
+ */
+int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len)
+{
+	return ndbg_walk(store, pos, len, NULL, ndbg_verify_part);
+}
+
+static int ndbg_written_part(struct page *page, const void *addr, u64 pos,
+			     size_t len, struct ndbg_data *data)
+{
+	unsigned long units = ndbg_units(pos, len);
+
+	return page && (page_private(page) & units) == units ? 0 : -ENODATA;
+}
+
+/**
+ * ndbg_store_written - has all of a range been written?
+ * @store: where to look
+ * @pos: first byte
+ * @len: bytes
+ *
+ * Return: 0, -ENODATA at the first block that has not been, or is deallocated;
+ * -EIO at an uncorrectable one before that.
+ */
+int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len)
+{
+	return ndbg_walk(store, pos, len, NULL, ndbg_written_part);
 }
 
 /* @len bytes from the host to @pos; they lie in one page. */
@@ -170,6 +288,7 @@ static int ndbg_write_part(struct ndbg_store *store, u64 pos, size_t len,
 			addr = kmap_local_page(page);
 			ndbg_data_get(data, addr + offset_in_page(pos), len);
 			kunmap_local(addr);
+			ndbg_mark(page, ndbg_units(pos, len), true);
 		}
 		spin_unlock(ndbg_lock_of(store, index));
 		if (page)
@@ -204,6 +323,51 @@ int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
 	return 0;
 }
 
+static int ndbg_spoil_part(struct ndbg_store *store, u64 pos, size_t len)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	unsigned long units = ndbg_units(pos, len);
+	struct page *page;
+	int err;
+
+	do {
+		spin_lock(ndbg_lock_of(store, index));
+		page = xa_load(&store->pages, index);
+		if (page)
+			set_page_private(page, page_private(page) | units |
+					       units << NDBG_UNITS);
+		spin_unlock(ndbg_lock_of(store, index));
+		if (page)
+			return 0;
+		err = ndbg_add_page(store, index);
+	} while (!err);
+	return err;
+}
+
+/**
+ * ndbg_store_spoil - make blocks uncorrectable until they are written
+ * @store: to change
+ * @pos: first byte
+ * @len: bytes
+ *
+ * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
+ * both cases blocks before the failing page are uncorrectable.
+ */
+int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
+{
+	while (len) {
+		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
+		int err = ndbg_spoil_part(store, pos, n);
+
+		if (err)
+			return err;
+		pos += n;
+		len -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
 /* Zero @len bytes in one page, which stays present if it was. */
 static void ndbg_zero_part(struct ndbg_store *store, u64 pos, size_t len)
 {
@@ -212,8 +376,10 @@ static void ndbg_zero_part(struct ndbg_store *store, u64 pos, size_t len)
 
 	spin_lock(ndbg_lock_of(store, index));
 	page = xa_load(&store->pages, index);
-	if (page)
+	if (page) {
 		memzero_page(page, offset_in_page(pos), len);
+		ndbg_mark(page, ndbg_units(pos, len), false);
+	}
 	spin_unlock(ndbg_lock_of(store, index));
 }
 
@@ -234,7 +400,7 @@ static void ndbg_drop_pages(struct ndbg_store *store, pgoff_t first,
 }
 
 /**
- * ndbg_store_zero - make a range read as zeroes, and free what memory it can
+ * ndbg_store_zero - deallocate a range: it reads as zeroes and takes no memory
  * @store: to change
  * @pos: first byte
  * @len: bytes
@@ -258,97 +424,133 @@ void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len)
 		ndbg_zero_part(store, last, end - last);
 }
 
-/* Both pages may be one, and the two parts of it may overlap. */
-static void ndbg_move(struct page *dst, size_t dst_off, struct page *src,
-		      size_t src_off, size_t len)
-{
-	void *to = kmap_local_page(dst);
-	void *from = kmap_local_page(src);
+/* A part of a copy that lies in one page on both sides. */
+struct ndbg_part {
+	struct ndbg_store	*to;
+	struct ndbg_store	*from;
+	u64			dst;
+	u64			src;
+	size_t			len;
+};
 
-	memmove(to + dst_off, from + src_off, len);
-	flush_dcache_page(dst);
-	kunmap_local(from);
-	kunmap_local(to);
+/* What was not written before is not written after it. */
+static void ndbg_move_marks(struct page *to, struct page *from,
+			    const struct ndbg_part *p)
+{
+	unsigned int src = offset_in_page(p->src) >> SECTOR_SHIFT;
+	unsigned int dst = offset_in_page(p->dst) >> SECTOR_SHIFT;
+	unsigned long written = page_private(from) & ndbg_units(p->src, p->len);
+
+	ndbg_mark(to, ndbg_units(p->dst, p->len), false);
+	ndbg_mark(to, written >> src << dst, true);
+}
+
+/* Both pages may be one, and the two parts of it may overlap. */
+static void ndbg_move(struct page *to, struct page *from,
+		      const struct ndbg_part *p)
+{
+	void *dst = kmap_local_page(to);
+	void *src = kmap_local_page(from);
+
+	memmove(dst + offset_in_page(p->dst), src + offset_in_page(p->src),
+		p->len);
+	flush_dcache_page(to);
+	kunmap_local(src);
+	kunmap_local(dst);
+	ndbg_move_marks(to, from, p);
 }
 
 /*
- * Copy what lies in one page on both sides. A source that holds nothing leaves
- * a destination that holds nothing where it can.
+ * A source that holds nothing leaves a destination that holds nothing where it
+ * can.
  *
- * Return: -EAGAIN if the destination page has to be made present first.
+ * Return: 0; -EIO for an uncorrectable source; -EAGAIN if the destination page
+ * has to be made present first.
  */
-static int ndbg_copy_locked(struct ndbg_store *store, u64 dst, u64 src,
-			    size_t len, struct page **drop)
+static int ndbg_copy_locked(const struct ndbg_part *p, struct page **drop)
 {
-	struct page *from = xa_load(&store->pages, src >> PAGE_SHIFT);
-	struct page *to = xa_load(&store->pages, dst >> PAGE_SHIFT);
+	struct page *from = xa_load(&p->from->pages, p->src >> PAGE_SHIFT);
+	struct page *to = xa_load(&p->to->pages, p->dst >> PAGE_SHIFT);
 
-	if (!from && !to)
-		return 0;
-	if (!from && len == PAGE_SIZE)
-		*drop = xa_erase(&store->pages, dst >> PAGE_SHIFT);
-	else if (!from)
-		memzero_page(to, offset_in_page(dst), len);
-	else if (to)
-		ndbg_move(to, offset_in_page(dst), from, offset_in_page(src),
-			  len);
-	else
-		return -EAGAIN;
+	unsigned long units = ndbg_units(p->src, p->len);
+
+	if (from && (ndbg_bad_units(from) & units))
+		return -EIO;
+	if (!to)
+		return from && (page_private(from) & units) ? -EAGAIN : 0;
+	if (from) {
+		ndbg_move(to, from, p);
+	} else if (p->len == PAGE_SIZE) {
+		*drop = xa_erase(&p->to->pages, p->dst >> PAGE_SHIFT);
+	} else {
+		memzero_page(to, offset_in_page(p->dst), p->len);
+		ndbg_mark(to, ndbg_units(p->dst, p->len), false);
+	}
 	return 0;
 }
 
-static int ndbg_copy_part(struct ndbg_store *store, u64 dst, u64 src,
-			  size_t len)
+static int ndbg_copy_part(const struct ndbg_part *p)
 {
-	pgoff_t to = dst >> PAGE_SHIFT, from = src >> PAGE_SHIFT;
-	unsigned int lo = min(to % NDBG_STORE_LOCKS, from % NDBG_STORE_LOCKS);
-	unsigned int hi = max(to % NDBG_STORE_LOCKS, from % NDBG_STORE_LOCKS);
+	pgoff_t index = p->dst >> PAGE_SHIFT;
+	spinlock_t *first = ndbg_lock_of(p->to, index);
+	spinlock_t *second = ndbg_lock_of(p->from, p->src >> PAGE_SHIFT);
 	struct page *drop = NULL;
 	int err;
 
 	/* One lock serves both pages: the spare one stands in for the other. */
-	if (lo == hi)
-		hi = NDBG_STORE_LOCKS;
+	if (first == second)
+		second = &p->to->locks[NDBG_STORE_LOCKS];
+	if (first > second)
+		swap(first, second);
 	do {
-		spin_lock(&store->locks[lo]);
-		spin_lock_nested(&store->locks[hi], SINGLE_DEPTH_NESTING);
-		err = ndbg_copy_locked(store, dst, src, len, &drop);
-		spin_unlock(&store->locks[hi]);
-		spin_unlock(&store->locks[lo]);
+		spin_lock(first);
+		spin_lock_nested(second, SINGLE_DEPTH_NESTING);
+		err = ndbg_copy_locked(p, &drop);
+		spin_unlock(second);
+		spin_unlock(first);
 		if (err != -EAGAIN)
 			break;
-		err = ndbg_add_page(store, to);
+		err = ndbg_add_page(p->to, index);
 	} while (!err);
 	if (drop)
-		ndbg_free_page(store, drop);
+		ndbg_free_page(p->to, drop);
 	return err;
 }
 
 /**
- * ndbg_store_copy - copy within the store
- * @store: to change
+ * ndbg_store_copy - copy within a store, or between two
+ * @to: to change
  * @dst: first byte to write
+ * @from: where from, may be @to
  * @src: first byte to read
  * @len: bytes
  *
  * Goes upwards. Where the ranges overlap a block holds what some block of the
  * source held, before or after, which is what NVMe promises for formats 0
- * and 1.
+ * and 1. A copy of what is deallocated is deallocated.
  *
- * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is.
+ * Return: 0; -EIO at an uncorrectable block; -ENOSPC when the store is full,
+ * -ENOMEM when the machine is.
  */
-int ndbg_store_copy(struct ndbg_store *store, u64 dst, u64 src, u64 len)
+int ndbg_store_copy(struct ndbg_store *to, u64 dst, struct ndbg_store *from,
+		    u64 src, u64 len)
 {
 	while (len) {
-		size_t n = min3(len, (u64)PAGE_SIZE - offset_in_page(dst),
-				(u64)PAGE_SIZE - offset_in_page(src));
-		int err = ndbg_copy_part(store, dst, src, n);
+		struct ndbg_part p = {
+			.to	= to,
+			.from	= from,
+			.dst	= dst,
+			.src	= src,
+			.len	= min3(len, (u64)PAGE_SIZE - offset_in_page(dst),
+				       (u64)PAGE_SIZE - offset_in_page(src)),
+		};
+		int err = ndbg_copy_part(&p);
 
 		if (err)
 			return err;
-		dst += n;
-		src += n;
-		len -= n;
+		dst += p.len;
+		src += p.len;
+		len -= p.len;
 		cond_resched();
 	}
 	return 0;

@@ -382,6 +382,16 @@ put:
 	return ret;
 }
 
+/* Nobody is connected any more: to a subsystem that is a loss of power. */
+static void ndbg_power_cycle(struct ndbg_subsys *subsys)
+{
+	struct ndbg_ns *ns;
+	unsigned long nsid;
+
+	xa_for_each(&subsys->namespaces, nsid, ns)
+		ndbg_ns_power_cycle(ns);
+}
+
 /**
  * ndbg_leave - stop being a controller of the subsystem
  * @ctrl: controller, which executes no commands any more; may have left before
@@ -394,6 +404,8 @@ void ndbg_leave(struct ndbg_ctrl *ctrl)
 	joined = ctrl->joined;
 	if (joined)
 		xa_erase(&ctrl->subsys->ctrls, ctrl->cntlid);
+	if (joined && xa_empty(&ctrl->subsys->ctrls))
+		ndbg_power_cycle(ctrl->subsys);
 	ctrl->joined = false;
 	mutex_unlock(&ndbg_lock);
 	if (!joined)
