@@ -120,7 +120,7 @@ test_identify() {
 	local id
 	id=$(nvme id-ctrl -o json "$(ctrl_path d0)")
 	check_equal 'C1 C2 ONCS has Copy, OCFS format 0' \
-		"$(jq -c "$copy_bits" <<<"$id")" '[1,1]'
+		"$(jq -c "$copy_bits" <<<"$id")" '[1,5]'
 	check_equal 'MN and SN name it' "$(jq -r '.mn, .sn' <<<"$id" | xargs)" \
 		'nvme-debug nvme-debug-d0'
 	id=$(nvme id-ns -o json "$(disk_of d0)")

@@ -103,7 +103,7 @@ test_features_and_logs() {
 		'02=1 06=1 08=1 09=1 0a=1 0c=1 18=1 '
 	check_equal 'the effects log: I/O' "$(od -An -v -tx4 -w4 -j 1024 -N 1024 "$tmp/effects" |
 		awk '$1 != "00000000" { printf "%02x=%d ", NR - 1, $1 }')" \
-		'00=1 01=3 02=1 08=3 09=3 19=3 '
+		'00=1 01=3 02=1 04=3 05=1 08=3 09=3 0c=1 19=3 '
 }
 
 # --- events ---
