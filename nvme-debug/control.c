@@ -167,33 +167,6 @@ static ssize_t ndbg_subsys_store_number(struct config_item *item,
 	return ret ?: count;
 }
 
-static ssize_t ndbg_subsys_show_bool(struct config_item *item, char *page,
-				     const struct ndbg_attr *attr)
-{
-	bool *field = ndbg_subsys_field(item, attr->offset);
-
-	return sysfs_emit(page, "%u\n", *field);
-}
-
-static ssize_t ndbg_subsys_store_bool(struct config_item *item,
-				      const char *page, size_t count,
-				      const struct ndbg_attr *attr)
-{
-	bool *field = ndbg_subsys_field(item, attr->offset);
-	u32 val;
-	int ret = ndbg_control_number(item, attr->name, page, count,
-				      attr->number, &val);
-
-	if (ret)
-		return ret;
-	mutex_lock(&ndbg_lock);
-	ret = ndbg_subsys_idle(item, attr->name);
-	if (!ret)
-		*field = val;
-	mutex_unlock(&ndbg_lock);
-	return ret ?: count;
-}
-
 static bool ndbg_printable(const char *s, size_t len)
 {
 	while (len--)
@@ -287,10 +260,10 @@ NDBG_SUBSYS_ATTR(serial, text, &ndbg_serial)
 NDBG_SUBSYS_ATTR(model, text, &ndbg_model)
 NDBG_SUBSYS_ATTR(queue_depth, number, &ndbg_queue_depth)
 NDBG_SUBSYS_ATTR(io_queues, number, &ndbg_io_queues)
-NDBG_SUBSYS_ATTR(copy, bool, &ndbg_zero_or_one)
+NDBG_SUBSYS_ATTR(copy, number, &ndbg_copy_on)
 NDBG_SUBSYS_ATTR(copy_formats, number, &ndbg_copy_formats)
 NDBG_SUBSYS_ATTR(fast_copy, number, &ndbg_fast_copy)
-NDBG_SUBSYS_ATTR(multipath, bool, &ndbg_zero_or_one)
+NDBG_SUBSYS_ATTR(multipath, number, &ndbg_zero_or_one)
 NDBG_SUBSYS_ATTR(anatt, number, &ndbg_anatt)
 NDBG_SUBSYS_ATTR(aerl, number, &ndbg_aerl)
 

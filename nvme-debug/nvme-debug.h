@@ -96,10 +96,10 @@ enum ndbg_fast_copy {
  * @io_queues:	most I/O queues of one controller
  * @anatt:	ANA transition time, seconds
  * @aerl:	event requests a controller holds, 0's based
- * @copy:	whether its controllers have the Copy command
+ * @copy:	1 if its controllers have the Copy command, or 0
  * @copy_formats: descriptor formats it has, BIT(format)
  * @fast_copy:	enum ndbg_fast_copy
- * @multipath:	whether it may have several controllers, with ANA
+ * @multipath:	1 if it may have several controllers, with ANA, or 0
  * @serial:	serial number
  * @model:	model number
  */
@@ -110,8 +110,8 @@ struct ndbg_subsys_config {
 	u32	aerl;
 	u32	copy_formats;
 	u32	fast_copy;
-	bool	copy;
-	bool	multipath;
+	u32	copy;
+	u32	multipath;
 	char	serial[20 + 1];
 	char	model[40 + 1];
 };
@@ -455,6 +455,7 @@ extern const struct ndbg_number ndbg_mcl;
 extern const struct ndbg_number ndbg_msrc;
 extern const struct ndbg_bytes ndbg_ro_start;
 extern const struct ndbg_bytes ndbg_ro_size;
+extern const struct ndbg_number ndbg_copy_on;
 extern const struct ndbg_number ndbg_copy_formats;
 extern const struct ndbg_number ndbg_fast_copy;
 extern const struct ndbg_number ndbg_queue_depth;

@@ -35,8 +35,8 @@ static struct ndbg_config ndbg_params = {
 		.aerl		= 3,
 		.copy_formats	= BIT(0) | BIT(2),
 		.fast_copy	= NDBG_FAST_ALWAYS,
-		.copy		= true,
-		.multipath	= true,
+		.copy		= 1,
+		.multipath	= 1,
 		.model		= NDBG_NAME,
 	},
 };
@@ -224,8 +224,13 @@ module_param_cb(physical_block_size, &ndbg_number_ops,
 		(void *)&ndbg_physical_block_size, 0644);
 MODULE_PARM_DESC(physical_block_size, "Physical block size in bytes, 512 or 4096: 4096 with block_size=512 is what is called 512e (default 512; where block_size is larger, that counts)");
 
-module_param_named(copy, ndbg_params.subsys.copy, bool, 0644);
-MODULE_PARM_DESC(copy, "Whether the controller has the Copy command (default 1)");
+const struct ndbg_number ndbg_copy_on = {
+	.val	= &ndbg_params.subsys.copy,
+	.max	= 1,
+	.what	= "0 or 1",
+};
+module_param_cb(copy, &ndbg_number_ops, (void *)&ndbg_copy_on, 0644);
+MODULE_PARM_DESC(copy, "Whether the controller has the Copy command, 0 or 1 (default 1)");
 
 const struct ndbg_number ndbg_copy_formats = {
 	.val	= &ndbg_params.subsys.copy_formats,

@@ -263,7 +263,7 @@ static int ndbg_init_implicit(struct ndbg_subsys *subsys, const char *traddr)
 	struct ndbg_ns *ns;
 
 	subsys->implicit = true;
-	subsys->config.multipath = false;
+	subsys->config.multipath = 0;
 	subsys->config.aerl = 0;
 	scnprintf(subsys->config.serial, sizeof(subsys->config.serial),
 		  NDBG_NAME "-%s", traddr);

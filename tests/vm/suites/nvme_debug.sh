@@ -85,7 +85,10 @@ test_refused_loads() {
 	check_status 'load with an empty mcl refused' 1 modprobe nvme-debug i_know=1 mcl=
 	check_said 'and says why' 'nvme_debug: mcl= refused: give '
 	check_status 'load with copy=maybe refused' 1 modprobe nvme-debug i_know=1 copy=maybe
-	check_said 'and says why' 'nvme_debug: .maybe. invalid for parameter .copy.'
+	check_said 'and says why' 'nvme_debug: copy=maybe refused: give 0 or 1'
+	check_status 'load with physical_block_size=1024 refused' 1 modprobe nvme-debug i_know=1 \
+		physical_block_size=1024
+	check_said 'and says why' 'nvme_debug: physical_block_size=1024 refused: give '
 	check_status 'load with pages=3 refused' 1 modprobe nvme-debug i_know=1 pages=3
 	check_said 'and says why' 'nvme_debug: pages is read-only'
 }
@@ -94,7 +97,11 @@ test_refused_parameters() {
 	local p log
 	local bad=(size=0 size=1 size=1048577 size=17T size=64Q size=-1 size=KK size=1.5M
 		size=99999999999999999999 size=9999999999999T memory=1 memory=17T
-		block_size=0 block_size=513 block_size=1024 block_size=8192 mssrl=0 mssrl=65536
+		block_size=0 block_size=513 block_size=1024 block_size=8192
+		physical_block_size= physical_block_size=0 physical_block_size=513
+		physical_block_size=1024 physical_block_size=8192 physical_block_size=-512
+		physical_block_size=4K physical_block_size=4294967808
+		copy=2 copy=Y copy_formats=0 copy_formats=16 fast_copy=3 mssrl=0 mssrl=65536
 		mssrl=-1 mcl=0 mcl=4294967296 msrc=256 msrc=x queue_depth=2 queue_depth=1025)
 	for p in "${bad[@]}"; do
 		if (set_param "$p") 2>/dev/null; then
@@ -110,8 +117,9 @@ test_refused_parameters() {
 		fi
 	done
 	check_equal 'refused values leave the old ones' \
-		"$(cd $params && cat size memory block_size mssrl mcl msrc queue_depth copy | xargs)" \
-		'268435456 0 512 8192 65536 127 128 Y'
+		"$(cd $params && cat size memory block_size physical_block_size mssrl mcl msrc queue_depth \
+			copy copy_formats fast_copy | xargs)" \
+		'268435456 0 512 512 8192 65536 127 128 1 5 1'
 }
 
 # --- identify, admin ---

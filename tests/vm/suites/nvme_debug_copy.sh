@@ -334,6 +334,7 @@ test_lasting_protection() {
 		"$(get_feature 1 0x84) $(get_feature 2 0x84)" '0 0 0 3'
 	check_equal 'C51 for ever is for ever' "$(feature 2 0x84 1)" '0x410e 0'
 	echo 0 >$ns/2/enable
+	wait_for 20 no_ns_disk $nqn 2
 	echo all >$ns/2/reset
 	set_attrs $ns/2 size=64M enable=1
 	wait_for 20 ns_disk $nqn 2

@@ -37,11 +37,15 @@ numbers=('' ' ' -1 - + x 1x 0x 1.5 '1 2' 99999999999999999999 184467440737095516
 
 test_namespace_values() {
 	local ns=$sub/namespaces/1 before
-	before=$(cat "$ns"/{size,memory,block_size,mssrl,mcl,msrc,uuid,enable} | xargs)
+	local all=(size memory block_size physical_block_size mssrl mcl msrc ro_start ro_size uuid)
+	before=$(cd "$ns" && cat "${all[@]}" enable)
 	refused "$ns/size" "${numbers[@]}" 0 1 4095 4097 1048577 17T 64Q KK -4096 1m \
 		18446744073709551615K 9999999999999T
 	refused "$ns/memory" "${numbers[@]}" 1 4097 17T
 	refused "$ns/block_size" "${numbers[@]}" 0 1 513 1024 8192 512K
+	refused "$ns/physical_block_size" "${numbers[@]}" 0 1 513 1024 8192 4K
+	refused "$ns/ro_start" "${numbers[@]}" 1 512 4097 17T
+	refused "$ns/ro_size" "${numbers[@]}" 1 512 4097 17T
 	refused "$ns/mssrl" "${numbers[@]}" 0 65536
 	refused "$ns/mcl" "${numbers[@]}" 0 4294967296
 	refused "$ns/msrc" "${numbers[@]}" 256
@@ -52,21 +56,23 @@ test_namespace_values() {
 	refused "$ns/reset" '' 0 1 al alll 'all x' "$long"
 	check_equal 'stats is read-only' "$(put "$ns/stats" 0)" 'Permission denied'
 	check_equal 'refused values leave the old ones' \
-		"$(cat "$ns"/{size,memory,block_size,mssrl,mcl,msrc,uuid,enable} | xargs)" "$before"
-	set_attrs "$ns" size=1M size=16T size=0x100000 memory=4K memory=0 block_size=4096 mssrl=1 \
-		mssrl=65535 mcl=1 mcl=4294967295 msrc=0 msrc=255 \
+		"$(cd "$ns" && cat "${all[@]}" enable)" "$before"
+	set_attrs "$ns" size=1M size=16T size=0x100000 memory=4K memory=0 block_size=4096 \
+		physical_block_size=4096 mssrl=1 mssrl=65535 mcl=1 mcl=4294967295 msrc=0 msrc=255 \
+		ro_start=4K ro_start=16T ro_size=0 ro_size=4096 \
 		uuid=12345678-1234-1234-1234-123456789abc
 	check_equal 'the ends of each range are taken' \
-		"$(cat "$ns"/{size,memory,block_size,mssrl,mcl,msrc,uuid} | xargs)" \
-		'1048576 0 4096 65535 4294967295 255 12345678-1234-1234-1234-123456789abc'
+		"$(cd "$ns" && cat "${all[@]}" | xargs)" \
+		'1048576 0 4096 4096 65535 4294967295 255 17592186044416 4096 12345678-1234-1234-1234-123456789abc'
 	echo all >"$ns/reset"
 	check_equal 'reset: as the module parameters say, but for the UUID' \
-		"$(cat "$ns"/{size,memory,block_size,mssrl,mcl,msrc,uuid} | xargs)" \
-		'268435456 0 512 8192 65536 127 12345678-1234-1234-1234-123456789abc'
+		"$(cd "$ns" && cat "${all[@]}" | xargs)" \
+		'268435456 0 512 512 8192 65536 127 0 0 12345678-1234-1234-1234-123456789abc'
 }
 
 test_subsystem_values() {
-	local all=(serial model queue_depth io_queues copy multipath anatt aerl) before
+	local all=(serial model queue_depth io_queues copy copy_formats fast_copy multipath anatt
+		aerl) before
 	before=$(cd "$sub" && cat "${all[@]}")
 	refused "$sub/serial" '' 123456789012345678901 naïve "$long"
 	check_equal 'no control characters' "$(put "$sub/serial" $'tab\there')" 'Invalid argument'
@@ -75,6 +81,8 @@ test_subsystem_values() {
 	refused "$sub/queue_depth" "${numbers[@]}" 2 1025
 	refused "$sub/io_queues" "${numbers[@]}" 0 129
 	refused "$sub/copy" "${numbers[@]}" 2 Y
+	refused "$sub/copy_formats" "${numbers[@]}" 0 16
+	refused "$sub/fast_copy" "${numbers[@]}" 3
 	refused "$sub/multipath" "${numbers[@]}" 2
 	refused "$sub/anatt" "${numbers[@]}" 0 256
 	refused "$sub/aerl" "${numbers[@]}" 16
@@ -82,10 +90,11 @@ test_subsystem_values() {
 	check_equal 'subsystem: refused values leave the old ones' "$(cd "$sub" && cat "${all[@]}")" \
 		"$before"
 	set_attrs "$sub" serial=12345678901234567890 "model=Model with blanks" queue_depth=3 \
-		queue_depth=1024 io_queues=1 copy=0 multipath=0 anatt=1 anatt=255 aerl=0 aerl=15
+		queue_depth=1024 io_queues=1 copy=0 copy_formats=1 copy_formats=15 fast_copy=2 \
+		multipath=0 anatt=1 anatt=255 aerl=0 aerl=15
 	check_equal 'subsystem: the ends of each range are taken' \
 		"$(cd "$sub" && cat "${all[@]}" | xargs)" \
-		'12345678901234567890 Model with blanks 1024 1 0 0 255 15'
+		'12345678901234567890 Model with blanks 1024 1 0 15 2 0 255 15'
 	echo all >"$sub/reset"
 	check_equal 'subsystem: reset' "$(cd "$sub" && cat "${all[@]}")" "$before"
 }
