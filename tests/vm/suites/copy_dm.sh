@@ -153,12 +153,15 @@ crossing() {
 		"$(copy_result --mode offload /dev/mapper/one /dev/mapper/one $((15 * mib)) $((4 * mib)) $((3 * mib)))" \
 		"error=EOPNOTSUPP copied=$mib offloaded=$mib emulated=0 error_range=0"
 	gone one
-	# Two names of one place: the device is not asked to copy onto what it reads.
+	# Two names of one place: only at the bottom it shows that they overlap.
 	dm_disk one "$(linear $disk 0 16)"
 	dm_disk other "$(linear $disk 1 16)"
+	fill $disk 0 $((4 * mib))
+	was=$(digest $disk 0 $((4 * mib)))
 	check_equal 'trap 14: a destination that is the source, by another name' \
 		"$(copy_result /dev/mapper/one /dev/mapper/other 0 0 $((2 * mib)))" \
-		"error=0 copied=$((2 * mib)) offloaded=0 emulated=$((2 * mib)) error_range=1"
+		"error=EINVAL copied=0 offloaded=0 emulated=0 error_range=0"
+	check_equal 'trap 14: and nothing is written' "$(digest $disk 0 $((4 * mib)))" "$was"
 	gone one other
 	dm_disk one "$(linear $disk 0 16)"
 	set_queue $disk copy_max_bytes 0
@@ -167,6 +170,44 @@ crossing() {
 		"error=0 copied=$mib offloaded=0 emulated=$mib error_range=1"
 	set_queue $disk copy_max_bytes $unlimited
 	gone one
+}
+
+# What the administrator allows a device is not changed by a new table.
+kept_off() {
+	dm_disk one "$(linear $disk 0 16)"
+	set_queue "$(dm_name one)" copy_max_bytes 0
+	remap one "$(linear $disk 0 20)"
+	check_equal 'copy_max_bytes=0 survives a new table' "$(queue "$(dm_name one)" copy_max_bytes)" 0
+	set_queue "$(dm_name one)" copy_max_bytes $unlimited
+	check_equal 'and can be taken back' "$(queue "$(dm_name one)" copy_max_bytes)" "$(queue $disk copy_max_bytes)"
+	gone one
+}
+
+# A copy was let in while the table could copy, and held up; then comes a table that cannot.
+throttled() {
+	local group=/sys/fs/cgroup/slow table name
+	name=$(printf '%064d' 7)
+	echo +io >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir $group
+	for table in "0 32768 mirror core 2 2048 nosync 2 $disk 0 $disk 65536" \
+		"0 32768 crypt aes-xts-plain64 $name 0 $disk 0" "0 32768 delay $disk 0 0"; do
+		dm_disk one "$(linear $disk 0 16)"
+		fill /dev/mapper/one 0 $mib
+		echo "$(stat -L -c %Hr:%Lr /dev/mapper/one) wbps=131072" >$group/io.max
+		(echo $BASHPID >$group/cgroup.procs &&
+			exec copy_once /dev/mapper/one /dev/mapper/one $((4 * mib)) $((8 * mib)) $((mib / 4)) $((4 * mib + mib / 4)) $((8 * mib + mib / 4)) 4096 >/tmp/result) &
+		sleep 0.5
+		check "a table without copies, ${table:8:6}: the copy is held up" kill -0 $!
+		remap one "$table"
+		wait $! || :
+		check_equal "a table without copies, ${table:8:6}: the rest is read and written" \
+			"$(cut -d' ' -f1,2 /tmp/result)" "error=0 copied=$((mib / 4 + 4096))"
+		check "a table without copies, ${table:8:6}: bytes" \
+			copies_are_equal /dev/mapper/one $((4 * mib)) $((8 * mib)) $((mib / 4 + 4096))
+		echo "$(stat -L -c %Hr:%Lr /dev/mapper/one) wbps=max" >$group/io.max
+		gone one
+	done
+	wait_for 5 rmdir $group
 }
 
 accounted() {
@@ -223,35 +264,61 @@ moved() {
 	dm_disk moving "$(linear $disk 0 16)"
 	held auto
 	let_go 'trap 4: nothing moved' "$same, 1"
+	held auto
+	dm_disk bystander "$(linear $disk 100 1)"
+	gone bystander
+	let_go 'trap 4: something came and went' "$same, 1"
 	# Another device altogether moves: nobody looks which, and the copy is made again.
 	dm_disk bystander "$(linear $disk 100 1)"
 	held auto
 	remap bystander "$(linear $disk 101 1)"
 	let_go 'trap 4: something moved' "$same, 2"
-	gone moving aside bystander
+	gone moving bystander
+	# A token that is stale is no fault of a disk.
+	dm_disk moving "0 32768 striped 2 128 $disk 0 $disk 65536"
+	gone aside
+	dm_disk aside "0 32768 striped 2 128 $disk 131072 $disk 262144"
+	held auto
+	set_queue $disk copy_max_bytes $unlimited
+	let_go 'a stale token on stripes' "$same, 2"
+	check 'a stale token on stripes: no stripe is called dead' \
+		grep -q ' AA$' <(dmsetup status aside | sed 's/ *$//; s/ 1 AA/ AA/')
+	gone moving aside
 }
 
-# Maps change all the time, from one piece to two and back.
+# migrate FROM TO: what the source has moves there, and others write where it was. MiB.
+migrate() {
+	dmsetup reload one --table "$(linear $disk $2 8)"
+	dmsetup suspend --nolockfs --noudevsync one
+	dd if=$disk of=$disk bs=1M count=8 skip=$1 seek=$2 iflag=direct oflag=direct conv=notrunc status=none
+	dmsetup resume --noudevsync --noudevrules one
+	fill $disk $(($1 * mib)) $((8 * mib))
+}
+
+# The source moves to and fro while it is copied, and the destination's map changes.
 swapping() {
-	local one two loops=0
-	one=$(linear $disk 0 32) two=$(linear $disk 0 7 $disk 7 25)
-	dm_disk one "$one"
-	dm_disk other "$(linear $disk 64 32)"
+	local loops=0
+	dm_disk one "$(linear $disk 0 8)"
+	dm_disk other "$(linear $disk 64 8)"
+	rm -f /tmp/ready /tmp/enough
 	(
+		# copy_verify writes the source before it copies.
+		wait_for 60 grep -q blk_copy_start: $tracing/trace
 		while [ ! -e /tmp/enough ]; do
-			remap one "$two"
-			remap other "$(linear $disk 64 32)"
-			remap one "$one"
+			migrate 0 32
+			remap other "$(linear $disk 64 3 $disk 67 5)"
+			migrate 32 0
+			remap other "$(linear $disk 64 8)"
 			loops=$((loops + 1))
 		done
 		echo $loops >/tmp/loops
 	) &
-	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 80)" --max-bytes 2MiB \
-		--copiers 2 --writers 1
-	verify --src /dev/mapper/one --iterations "$(scaled 40)" --max-bytes 2MiB
+	events_on blk_copy/blk_copy_start
+	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 1200)" --max-bytes 1MiB \
+		--copiers 2 --writers 0
 	touch /tmp/enough
 	wait
-	check 'maps were swapped' between 5 1000000 "$(</tmp/loops)"
+	check 'the source moved' between 3 1000000 "$(</tmp/loops)"
 	gone one other
 }
 
@@ -268,9 +335,11 @@ policies() {
 }
 
 echo "# seed $seed"
-modprobe -a dm_mod dm-delay dm-flakey dm-snapshot
+modprobe -a dm_mod dm-delay dm-flakey dm-snapshot dm-mirror
+# The kernel asks for the modules of the cipher.
+type -P modprobe >/proc/sys/kernel/modprobe
 limits=$(limits_of $disk)
-for case in limits random_copies fewest crossing accounted moved swapping policies; do
+for case in limits random_copies fewest crossing kept_off throttled accounted moved swapping policies; do
 	t_case $case
 	$case
 done

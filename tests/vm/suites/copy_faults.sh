@@ -103,6 +103,22 @@ reserve() {
 	no_pages 0
 }
 
+# For processes that ask for it there is no memory that cannot be waited for: the list of ranges
+# of a Copy command is such. The copy does not wait for it.
+no_list() {
+	echo 1 >"$debug/failslab/task-filter"
+	echo 1 >"$debug/failslab/ignore-gfp-wait"
+	echo -1 >"$debug/failslab/times"
+	echo 100 >"$debug/failslab/probability"
+	fill "$disk" 0 65536
+	check_equal 'trap 28: no list of ranges: the kernel copies' \
+		"$(timeout 60 copy_once --make-it-fail "$disk" "$disk" 0 1MiB 65536)" \
+		'error=0 copied=65536 offloaded=0 emulated=65536 error_range=1'
+	check 'trap 28: no list of ranges: bytes' copies_are_equal "$disk" 0 1048576 65536
+	echo 0 >"$debug/failslab/probability"
+	echo 0 >"$debug/failslab/task-filter"
+}
+
 # says_gone RESULT: of a copy that the disk went away from, or that found it without a size.
 says_gone() {
 	echo "$1"
@@ -170,6 +186,7 @@ one_by_one() {
 
 echo "# seed $seed"
 tokens_watched one_by_one
+[ -n "$DISKS" ] || no_list
 [ -n "$DISKS" ] || reserve
 memory_fails Y
 tokens_watched removal

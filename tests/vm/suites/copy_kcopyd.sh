@@ -59,12 +59,12 @@ snapshots() {
 	check_equal 'snapshot, one disk: the disk copies' "$(ended)" "$((5 * 32768)) 0 0"
 	bpfcopy load never --global >/dev/null
 	snapshot 'a policy against it' /dev/mapper/under /dev/mapper/cow
-	check_equal 'snapshot, a policy against it: kcopyd hears it once' "$(ended)" "0 32768 0"
+	check_equal 'snapshot, a policy against it: it is asked each time' "$(ended)" "0 0 5"
 	bpfcopy unload --global >/dev/null
 	gone cow
 	part cow $other 0 16
 	snapshot 'two disks' /dev/mapper/under /dev/mapper/cow
-	check_equal 'snapshot, two disks: kcopyd finds out once' "$(ended)" "0 32768 0"
+	check_equal 'snapshot, two disks: kcopyd finds out once' "$(ended)" "0 0 1"
 	gone cow
 	dm_disk cow "0 32768 delay $disk 40960 0"
 	snapshot 'what cannot copy' /dev/mapper/under /dev/mapper/cow
@@ -113,10 +113,10 @@ clones() {
 	gone to
 	part to $other 16 16
 	clone 'to another disk'
-	# Up to 64 regions of 32 KiB are on their way when the first one says so.
-	check_equal 'clone, to another disk: nothing can be offloaded' "$(ended | cut -d' ' -f1,3)" "0 0"
-	check 'clone, to another disk: kcopyd asks now and then' between 32768 $((8 * mib)) \
-		"$(ended | cut -d' ' -f2)"
+	# Of 512 regions, the first up to 64 are on their way when the first one says so; then it is
+	# one in 32.
+	check_equal 'clone, to another disk: nothing can be offloaded' "$(ended | cut -d' ' -f1,2)" "0 0"
+	check 'clone, to another disk: kcopyd asks now and then' between 2 160 "$(ended | cut -d' ' -f3)"
 	gone to
 	# A reservation conflict is no reason to go around it: the copy fails, and kcopyd reads and
 	# writes as it did before.
@@ -124,6 +124,13 @@ clones() {
 	clone 'commands that fail' fault 0x83 3
 	fault 0 0
 	check 'clone, commands that fail: so did copies' between 1 3 "$(ended | cut -d' ' -f3)"
+	# It goes away in the middle of it, again and again.
+	for _ in 1 2 3 4 5 6; do
+		dm_disk clone "0 32768 clone /dev/mapper/meta /dev/mapper/to /dev/mapper/from 64 1 no_discard_passdown 2 hydration_threshold 64"
+		gone clone
+	done
+	clone 'after it went away'
+	check_equal 'clone, after it went away: the disk copies' "$(ended)" "$((16 * mib)) 0 0"
 	gone to from meta
 }
 
@@ -139,6 +146,7 @@ mirror() {
 	shift
 	for leg; do legs+=("$leg" 0); done
 	events_on blk_copy/blk_copy_start blk_copy/blk_copy_end
+	${faulty:+fault $faulty}
 	dm_disk mirrored "0 $(sectors $1) mirror core 2 2048 sync $# ${legs[*]}"
 	check "mirror, $name: is in sync" wait_for 60 in_sync $(($(sectors $1) / 2048))
 	gone mirrored
@@ -154,6 +162,11 @@ mirrors() {
 	fill /dev/mapper/leg0 0 $((16 * mib))
 	mirror 'two legs' /dev/mapper/leg0 /dev/mapper/leg1
 	check_equal 'mirror, two legs: the disk copies' "$(ended)" "$((16 * mib)) 0 0"
+	# A region is more than kcopyd does at once.
+	fill /dev/mapper/leg0 0 $((16 * mib))
+	faulty='0x83 1' mirror 'commands that fail' /dev/mapper/leg0 /dev/mapper/leg1
+	fault 0 0
+	check_equal 'mirror, commands that fail: one did' "$(ended)" "$((16 * mib - mib / 2)) 0 1"
 	fill /dev/mapper/leg0 0 $((16 * mib))
 	mirror 'three legs' /dev/mapper/leg0 /dev/mapper/leg1 /dev/mapper/leg2
 	check_equal 'mirror, three legs: kcopyd reads once' "$(ended)" "0 0 0"

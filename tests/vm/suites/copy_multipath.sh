@@ -141,6 +141,28 @@ failover() {
 	result "offloaded again after it" "$done_by_device" "$disk" "$disk" 0 8MiB $length
 }
 
+# A copy that a path had cut into pieces goes on to the other path, and the first one is taken
+# away before the last piece has ended.
+pieces_outlive_path() {
+	local address size=1048576
+	paths_copy 65536
+	fill "$disk" 0 $size
+	faults verbose=0 status=0x370 dont_retry=N times=-1 probability=100
+	copy_once "$disk" "$disk" 0 8MiB $size >/tmp/pieces &
+	sleep 0.5
+	address=$(</sys/class/nvme/nvme1/address)
+	echo 1 >"/sys/bus/pci/devices/$address/remove"
+	check "pieces of a copy: one path is left" wait_for 20 only_one
+	check "pieces of a copy: on their way still" kill -0 $!
+	for dir in /sys/kernel/debug/nvme*c*n1/fault_inject; do echo 0 >"$dir/probability"; done
+	wait $! || :
+	check_equal "pieces of a copy: all end" "$(cut -d' ' -f1,2 /tmp/pieces)" "error=0 copied=$size"
+	equal "pieces of a copy" $size
+	echo 1 >/sys/bus/pci/rescan
+	check "pieces of a copy: the path comes back" wait_for 20 find_disk
+	paths_copy "$unlimited"
+}
+
 # A path is taken away while copies run, and comes back: no copy fails.
 path_goes() {
 	local pid address
@@ -171,5 +193,6 @@ one_path
 two_paths
 lowered
 failover
+pieces_outlive_path
 path_goes
 finish
