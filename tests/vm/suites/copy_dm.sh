@@ -202,7 +202,8 @@ throttled() {
 		wait $! || :
 		check_equal "a table without copies, ${table:8:6}: the rest is read and written" \
 			"$(cut -d' ' -f1,2 /tmp/result)" "error=0 copied=$((mib / 4 + 4096))"
-		check "a table without copies, ${table:8:6}: bytes" \
+		# What was copied before it was encrypted is not, when it is read as if it were.
+		[[ $table = *crypt* ]] || check "a table without copies, ${table:8:6}: bytes" \
 			copies_are_equal /dev/mapper/one $((4 * mib)) $((8 * mib)) $((mib / 4 + 4096))
 		echo "$(stat -L -c %Hr:%Lr /dev/mapper/one) wbps=max" >$group/io.max
 		gone one
@@ -314,7 +315,7 @@ swapping() {
 		echo $loops >/tmp/loops
 	) &
 	events_on blk_copy/blk_copy_start
-	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 1200)" --max-bytes 1MiB \
+	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 800)" --max-bytes 1MiB \
 		--copiers 2 --writers 0
 	touch /tmp/enough
 	wait
