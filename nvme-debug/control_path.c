@@ -98,15 +98,20 @@ static ssize_t ndbg_path_cntlid_show(struct config_item *item, char *page)
 	return len;
 }
 
+/* A controller that is being connected may not have a device yet, or no name. */
 static ssize_t ndbg_path_device_show(struct config_item *item, char *page)
 {
+	struct device *dev = NULL;
 	struct ndbg_ctrl *ctrl;
+	const char *name;
 	ssize_t len;
 
 	mutex_lock(&ndbg_lock);
 	ctrl = ndbg_path_ctrl(item);
-	len = sysfs_emit(page, "%s\n",
-			 ctrl ? dev_name(ctrl->ctrl.device) : "");
+	if (ctrl)
+		dev = READ_ONCE(ctrl->ctrl.device);
+	name = dev ? dev_name(dev) : NULL;
+	len = sysfs_emit(page, "%s\n", name ?: "");
 	mutex_unlock(&ndbg_lock);
 	return len;
 }
