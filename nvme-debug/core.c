@@ -353,21 +353,18 @@ static int ndbg_bring_up(struct ndbg_ctrl *ctrl)
 {
 	int ret;
 
+	/* Before it can be found, for a new one could be reset. */
+	nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING);
 	ret = nvme_add_ctrl(&ctrl->ctrl);
 	if (ret)
 		goto put;
-	if (!nvme_change_ctrl_state(&ctrl->ctrl, NVME_CTRL_CONNECTING)) {
-		ret = -EINTR;
-		goto uninit;
-	}
 	ret = ndbg_start(ctrl, true);
-	if (ret)
-		goto uninit;
-	ctrl->up = true;
-	return 0;
-
-uninit:
+	if (!ret) {
+		ctrl->up = true;
+		return 0;
+	}
 	nvme_uninit_ctrl(&ctrl->ctrl);
+
 put:
 	/* Whoever still holds it: the options go now. */
 	ndbg_leave(ctrl);
