@@ -41,7 +41,7 @@ static u16 ndbg_execute_io(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
 	int idx = srcu_read_lock(&ctrl->media);
-	u16 status = NVME_SC_ABORT_QUEUE;
+	u16 status = NVME_SC_HOST_PATH_ERROR;
 
 	if (test_bit(NDBG_Q_CONNECTED, &cmd->queue->flags))
 		status = ndbg_io_cmd(cmd);

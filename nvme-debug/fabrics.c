@@ -63,18 +63,26 @@ static void ndbg_rearm_kato(struct ndbg_ctrl *ctrl)
 				 2 * msecs_to_jiffies(ctrl->kato));
 }
 
+/*
+ * The reset disconnects the queues, once the host has stopped to use them: what
+ * ends with an error before that is sent again at once, and soon too often. A
+ * controller that is not live yet cannot be reset, and gets more time.
+ */
 static void ndbg_kato_expired(struct work_struct *work)
 {
 	struct ndbg_ctrl *ctrl = container_of(to_delayed_work(work),
 					      struct ndbg_ctrl, kato_work);
 
-	dev_err(ctrl->ctrl.device, "no Keep Alive for %u ms, dropping queues\n",
-		2 * ctrl->kato);
 	mutex_lock(&ctrl->regs_lock);
-	ctrl->csts |= NVME_CSTS_CFS;
+	if (nvme_reset_ctrl(&ctrl->ctrl)) {
+		ndbg_rearm_kato(ctrl);
+	} else {
+		dev_err(ctrl->ctrl.device,
+			"no Keep Alive for %llu ms, resetting\n",
+			2ULL * ctrl->kato);
+		ctrl->csts |= NVME_CSTS_CFS;
+	}
 	mutex_unlock(&ctrl->regs_lock);
-	ndbg_disconnect_queues(ctrl, 1);
-	nvme_reset_ctrl(&ctrl->ctrl);
 }
 
 /**
