@@ -2,6 +2,8 @@
 /*
  * nvme-debug: fabrics commands, the register file behind them, keep-alive.
  */
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/slab.h>
 
 #include "nvme-debug.h"
@@ -99,11 +101,12 @@ void ndbg_keep_alive(struct ndbg_ctrl *ctrl)
 /**
  * ndbg_set_kato - change the keep-alive timeout
  * @ctrl: controller, regs_lock held
- * @kato: milliseconds, 0 = off
+ * @kato: milliseconds, rounded up to the granularity; 0 = off
  */
 void ndbg_set_kato(struct ndbg_ctrl *ctrl, u32 kato)
 {
 	lockdep_assert_held(&ctrl->regs_lock);
+	kato = roundup(min(kato, U32_MAX - NDBG_KAS_MS), NDBG_KAS_MS);
 	ctrl->kato = kato;
 	ctrl->features[NVME_FEAT_KATO] = kato;
 	if (kato)

@@ -51,7 +51,7 @@ static u16 ndbg_oncs(const struct ndbg_subsys_config *config)
 
 static void ndbg_id_fabrics(struct ndbg_subsys *subsys, struct nvme_id_ctrl *id)
 {
-	id->kas = cpu_to_le16(10);	/* granularity 1 s */
+	id->kas = cpu_to_le16(NDBG_KAS_MS / 100);
 	id->sqes = NVME_NVM_IOSQES << 4 | NVME_NVM_IOSQES;
 	id->cqes = NVME_NVM_IOCQES << 4 | NVME_NVM_IOCQES;
 	id->maxcmd = cpu_to_le16(subsys->config.queue_depth);

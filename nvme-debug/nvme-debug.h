@@ -51,6 +51,7 @@
 #define NDBG_VSL		16	/* 2^16 * 4 KiB = 256 MiB per Verify */
 #define NDBG_PAGE_SHIFT		12	/* CAP.MPSMIN, the unit of all three above */
 #define NDBG_NR_FEATURES	(NVME_FEAT_KATO + 1)
+#define NDBG_KAS_MS		100	/* granularity of the keep-alive timeout */
 
 /* Largest list a command has: 256 of struct ndbg_source. */
 #define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 24)
