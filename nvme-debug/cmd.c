@@ -141,13 +141,16 @@ static void ndbg_init_cmd(struct ndbg_cmd *cmd, struct ndbg_queue *queue)
  * @nctrl: controller, live
  *
  * There is only ever one: it is sent again when it has completed, or been
- * dropped by a reset.
+ * dropped by a reset. A reset soon after a connect makes the NVMe core send it
+ * twice.
  */
 void ndbg_submit_async_event(struct nvme_ctrl *nctrl)
 {
 	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(nctrl);
 	struct ndbg_cmd *cmd = &ctrl->aer;
 
+	if (ndbg_event_is_held(ctrl))
+		return;
 	memset(&cmd->sqe, 0, sizeof(cmd->sqe));
 	cmd->sqe.common.opcode = nvme_admin_async_event;
 	cmd->sqe.common.command_id = NVME_AQ_BLK_MQ_DEPTH;

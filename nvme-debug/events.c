@@ -37,6 +37,21 @@ void ndbg_events_init(struct ndbg_ctrl *ctrl)
 {
 	spin_lock_init(&ctrl->events.lock);
 	INIT_LIST_HEAD(&ctrl->events.held);
+	INIT_LIST_HEAD(&ctrl->aer.entry);
+}
+
+/**
+ * ndbg_event_is_held - does the NVMe core's event request wait already?
+ * @ctrl: controller
+ */
+bool ndbg_event_is_held(struct ndbg_ctrl *ctrl)
+{
+	bool held;
+
+	spin_lock(&ctrl->events.lock);
+	held = !list_empty(&ctrl->aer.entry);
+	spin_unlock(&ctrl->events.lock);
+	return held;
 }
 
 static void ndbg_release(struct ndbg_events *events, struct ndbg_cmd *cmd,

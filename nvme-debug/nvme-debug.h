@@ -543,6 +543,7 @@ u16 ndbg_fabrics_cmd(struct ndbg_cmd *cmd);
 
 /* events.c: controller side; asynchronous events */
 void ndbg_events_init(struct ndbg_ctrl *ctrl);
+bool ndbg_event_is_held(struct ndbg_ctrl *ctrl);
 u16 ndbg_event_request(struct ndbg_cmd *cmd);
 bool ndbg_event_cancel(struct ndbg_ctrl *ctrl, u16 cid);
 void ndbg_events_drop(struct ndbg_ctrl *ctrl);
