@@ -338,11 +338,22 @@ static int ndbg_add_ctrl(struct ndbg_subsys *subsys, struct ndbg_ctrl *ctrl)
 	return 0;
 }
 
-/* Nobody has joined it. */
-static void ndbg_unlist_implicit(struct ndbg_subsys *subsys)
+/* Not under ndbg_lock: configfs takes locks under which it calls us. */
+static int ndbg_join_pinned(struct ndbg_subsys *subsys, struct ndbg_ctrl *ctrl)
 {
-	if (subsys->implicit)
-		ndbg_subsys_remove(subsys);
+	int ret = ndbg_control_pin(subsys);
+
+	if (ret) {
+		pr_err("%s: its directory is coming or going, try again\n",
+		       subsys->nqn);
+		return ret;
+	}
+	mutex_lock(&ndbg_lock);
+	ret = ndbg_add_ctrl(subsys, ctrl);
+	mutex_unlock(&ndbg_lock);
+	if (ret)
+		ndbg_control_unpin(subsys);
+	return ret;
 }
 
 /**
@@ -357,28 +368,24 @@ static void ndbg_unlist_implicit(struct ndbg_subsys *subsys)
 int ndbg_join(struct ndbg_ctrl *ctrl)
 {
 	struct ndbg_subsys *subsys;
-	int ret;
+	int ret = 0;
 
 	mutex_lock(&ndbg_lock);
 	subsys = ndbg_subsys_get(ctrl->ctrl.opts);
+	/* An implicit one counts as there while it has its controller. */
+	if (!IS_ERR(subsys) && subsys->implicit) {
+		ret = ndbg_add_ctrl(subsys, ctrl);
+		if (ret)
+			list_del_init(&subsys->entry);
+	}
 	mutex_unlock(&ndbg_lock);
 	if (IS_ERR(subsys))
 		return PTR_ERR(subsys);
 
-	/* Not under ndbg_lock: configfs takes locks under which it calls us. */
-	ret = subsys->implicit ? 0 : ndbg_control_pin(subsys);
-	if (ret)
-		goto put;
-	mutex_lock(&ndbg_lock);
-	ret = ndbg_add_ctrl(subsys, ctrl);
-	mutex_unlock(&ndbg_lock);
-	if (!ret)
-		return 0;
 	if (!subsys->implicit)
-		ndbg_control_unpin(subsys);
-put:
-	ndbg_unlist_implicit(subsys);
-	ndbg_subsys_put(subsys);
+		ret = ndbg_join_pinned(subsys, ctrl);
+	if (ret)
+		ndbg_subsys_put(subsys);
 	return ret;
 }
 
