@@ -12,7 +12,8 @@
  *
  * Who may touch what:
  * - ndbg_lock (a mutex) orders everything that changes the shape of things:
-@@
+ *   configfs, connect, disconnect, Set Features 84h. Who holds it may wait for
+ *   ndbg_ctrl.media, so inside of that nobody takes it.
  * - A command runs inside ndbg_ctrl.media (SRCU). Under it, it finds namespaces
  *   and reads their shape with READ_ONCE(). Whoever takes something away waits
  *   for the commands of all controllers, see ndbg_subsys_sync().
