@@ -184,7 +184,7 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 	u64 nsze = ndbg_ns_blocks(ns);
 	u64 page_blocks = PAGE_SIZE >> READ_ONCE(ns->shift);
 	u64 ncap = min(nsze, READ_ONCE(ns->store.max_pages) * page_blocks);
-	u64 nuse = atomic_long_read(&ns->store.nr_pages) * page_blocks;
+	u64 nuse = READ_ONCE(ns->store.nr_pages) * page_blocks;
 
 	id->nsze = cpu_to_le64(nsze);
 	id->ncap = cpu_to_le64(ncap);

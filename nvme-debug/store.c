@@ -56,48 +56,70 @@ static void ndbg_mark(struct page *page, unsigned long units, bool written)
 	set_page_private(page, written ? old | units : old);
 }
 
-static void ndbg_free_page(struct ndbg_store *store, struct page *page)
+static void ndbg_free_page(struct page *page)
 {
 	set_page_private(page, 0);
 	__free_page(page);
-	atomic_long_dec(&store->nr_pages);
 	atomic_long_dec(&ndbg_pages);
 }
 
-static struct page *ndbg_alloc_page(struct ndbg_store *store)
+static struct page *ndbg_alloc_page(void)
 {
-	struct page *page;
-
-	if (atomic_long_inc_return(&store->nr_pages) >
-	    READ_ONCE(store->max_pages)) {
-		atomic_long_dec(&store->nr_pages);
-		return ERR_PTR(-ENOSPC);
-	}
 	/* Rather fail a write than have the OOM killer look for victims. */
-	page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_HIGHMEM |
-			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!page) {
-		atomic_long_dec(&store->nr_pages);
-		return ERR_PTR(-ENOMEM);
-	}
-	atomic_long_inc(&ndbg_pages);
+	struct page *page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_HIGHMEM |
+				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+
+	if (page)
+		atomic_long_inc(&ndbg_pages);
 	return page;
+}
+
+/* Takes *@page over, unless there is one, or no room for one. */
+static int ndbg_insert_page(struct ndbg_store *store, struct xa_state *xas,
+			    struct page **page)
+{
+	if (xas_load(xas))
+		return 0;
+	if (store->nr_pages >= store->max_pages)
+		return -ENOSPC;
+	xas_store(xas, *page);
+	if (xas_error(xas))
+		return xas_error(xas);
+	store->nr_pages++;
+	*page = NULL;
+	return 0;
 }
 
 /* Make page @index present. Someone else may do so first: as good. */
 static int ndbg_add_page(struct ndbg_store *store, pgoff_t index)
 {
-	struct page *page = ndbg_alloc_page(store);
-	void *old;
+	XA_STATE(xas, &store->pages, index);
+	struct page *page = ndbg_alloc_page();
+	int err;
 
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	old = xa_cmpxchg(&store->pages, index, NULL, page,
-			 GFP_NOIO | __GFP_NOWARN);
-	if (!old)
-		return 0;
-	ndbg_free_page(store, page);
-	return xa_err(old);
+	if (!page)
+		return -ENOMEM;
+	do {
+		xas_lock(&xas);
+		err = ndbg_insert_page(store, &xas, &page);
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_NOIO | __GFP_NOWARN));
+	if (page)
+		ndbg_free_page(page);
+	return err;
+}
+
+/* Make page @index absent. It is the caller's then. */
+static struct page *ndbg_take_page(struct ndbg_store *store, pgoff_t index)
+{
+	struct page *page;
+
+	xa_lock(&store->pages);
+	page = __xa_erase(&store->pages, index);
+	if (page)
+		store->nr_pages--;
+	xa_unlock(&store->pages);
+	return page;
 }
 
 /**
@@ -111,7 +133,7 @@ void ndbg_store_init(struct ndbg_store *store, u64 max_bytes)
 
 	xa_init(&store->pages);
 	ndbg_store_limit(store, max_bytes);
-	atomic_long_set(&store->nr_pages, 0);
+	store->nr_pages = 0;
 	for (i = 0; i < ARRAY_SIZE(store->locks); i++)
 		spin_lock_init(&store->locks[i]);
 }
@@ -123,7 +145,9 @@ void ndbg_store_init(struct ndbg_store *store, u64 max_bytes)
  */
 void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes)
 {
+	xa_lock(&store->pages);
 	WRITE_ONCE(store->max_pages, DIV_ROUND_UP_ULL(max_bytes, PAGE_SIZE));
+	xa_unlock(&store->pages);
 }
 
 /**
@@ -136,12 +160,11 @@ void ndbg_store_exit(struct ndbg_store *store)
 	unsigned long index;
 
 	xa_for_each(&store->pages, index, page) {
-		xa_erase(&store->pages, index);
-		ndbg_free_page(store, page);
+		ndbg_free_page(ndbg_take_page(store, index));
 		cond_resched();
 	}
 	xa_destroy(&store->pages);
-	WARN_ON(atomic_long_read(&store->nr_pages));
+	WARN_ON(store->nr_pages);
 }
 
 /*
@@ -391,10 +414,10 @@ static void ndbg_drop_pages(struct ndbg_store *store, pgoff_t first,
 
 	xa_for_each_range(&store->pages, index, page, first, last) {
 		spin_lock(ndbg_lock_of(store, index));
-		page = xa_erase(&store->pages, index);
+		page = ndbg_take_page(store, index);
 		spin_unlock(ndbg_lock_of(store, index));
 		if (page)
-			ndbg_free_page(store, page);
+			ndbg_free_page(page);
 		cond_resched();
 	}
 }
@@ -481,7 +504,7 @@ static int ndbg_copy_locked(const struct ndbg_part *p, struct page **drop)
 	if (from) {
 		ndbg_move(to, from, p);
 	} else if (p->len == PAGE_SIZE) {
-		*drop = xa_erase(&p->to->pages, p->dst >> PAGE_SHIFT);
+		*drop = ndbg_take_page(p->to, p->dst >> PAGE_SHIFT);
 	} else {
 		memzero_page(to, offset_in_page(p->dst), p->len);
 		ndbg_mark(to, ndbg_units(p->dst, p->len), false);
@@ -513,7 +536,7 @@ static int ndbg_copy_part(const struct ndbg_part *p)
 		err = ndbg_add_page(p->to, index);
 	} while (!err);
 	if (drop)
-		ndbg_free_page(p->to, drop);
+		ndbg_free_page(drop);
 	return err;
 }
 

@@ -16,7 +16,8 @@ struct ndbg_data;
 
 /**
  * struct ndbg_store - sparse bytes, all zero until written
- * @pages:	page index to struct page; an absent page reads as zeroes
+ * @pages:	page index to struct page; an absent page reads as zeroes. Its
+ *		lock is also that of the next two
  * @max_pages:	bound on @nr_pages
  * @nr_pages:	pages present
  * @locks:	content of page i is only touched under
@@ -26,7 +27,7 @@ struct ndbg_data;
 struct ndbg_store {
 	struct xarray	pages;
 	unsigned long	max_pages;
-	atomic_long_t	nr_pages;
+	unsigned long	nr_pages;
 	/* page content and presence, striped by page index */
 	spinlock_t	locks[NDBG_STORE_LOCKS + 1];
 };
