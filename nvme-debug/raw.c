@@ -67,6 +67,7 @@ static int nvme_raw_to_file(struct nvme_raw *raw, void *data)
 
 static int nvme_raw_send(struct nvme_raw *raw)
 {
+	bool to_ctrl = nvme_is_write((const struct nvme_command *)raw->sqe);
 	void __user *user = u64_to_user_ptr(raw->data);
 	void *data = NULL;
 	int ret;
@@ -78,7 +79,7 @@ static int nvme_raw_send(struct nvme_raw *raw)
 	if (IS_ERR(data))
 		return PTR_ERR(data);
 	ret = nvme_raw_to_file(raw, data);
-	if (!ret && raw->len && copy_to_user(user, data, raw->len))
+	if (!ret && raw->len && !to_ctrl && copy_to_user(user, data, raw->len))
 		ret = -EFAULT;
 	kvfree(data);
 	return ret;
