@@ -151,10 +151,10 @@ static void ndbg_id_ns_ana(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
  * Physical blocks that are larger than logical ones. What a Write has for one
  * page is written under the page's lock, hence atomic; what crosses is not.
  */
-static void ndbg_id_ns_physical(struct ndbg_ns *ns, struct nvme_id_ns *id)
+static void ndbg_id_ns_physical(struct ndbg_ns *ns, unsigned int shift,
+				struct nvme_id_ns *id)
 {
-	u32 blocks = READ_ONCE(ns->config.physical_block_size) >>
-		     READ_ONCE(ns->shift);
+	u32 blocks = READ_ONCE(ns->config.physical_block_size) >> shift;
 	__le16 zero_based;
 
 	if (blocks < 2)
@@ -177,12 +177,16 @@ static u8 ndbg_nsattr(const struct ndbg_ns *ns)
 	return READ_ONCE(ns->write_protect) ? NDBG_NSATTR_WRITE_PROTECTED : 0;
 }
 
-/* Each block is atomic; no two are together, but for larger physical ones. */
+/*
+ * Each block is atomic; no two are together, but for larger physical ones. All
+ * that counts blocks counts blocks of one size, whatever a format does meanwhile.
+ */
 static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 		       struct nvme_id_ns *id)
 {
-	u64 nsze = ndbg_ns_blocks(ns);
-	u64 page_blocks = PAGE_SIZE >> READ_ONCE(ns->shift);
+	unsigned int shift = READ_ONCE(ns->shift);
+	u64 nsze = READ_ONCE(ns->config.size) >> shift;
+	u64 page_blocks = PAGE_SIZE >> shift;
 	u64 ncap = min(nsze, READ_ONCE(ns->store.max_pages) * page_blocks);
 	u64 nuse = READ_ONCE(ns->store.nr_pages) * page_blocks;
 
@@ -192,9 +196,9 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 	id->nsfeat = NVME_NS_FEAT_THIN | NDBG_NSFEAT_DULBE;
 	id->nsattr = ndbg_nsattr(ns);
 	id->dlfeat = NDBG_DLFEAT_READ_ZEROES | NDBG_DLFEAT_DEAC;
-	id->lbaf[0].ds = READ_ONCE(ns->shift);
+	id->lbaf[0].ds = shift;
 	memcpy(id->nguid, &ns->uuid, sizeof(id->nguid));
-	ndbg_id_ns_physical(ns, id);
+	ndbg_id_ns_physical(ns, shift, id);
 	ndbg_id_ns_copy(ns, id);
 	ndbg_id_ns_ana(ctrl, id);
 }
