@@ -107,7 +107,8 @@ static u16 ndbg_find_source(const struct ndbg_copy *copy, u32 snsid,
 	*ns = ndbg_ns_find(subsys, snsid);
 	if (!*ns)
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
-	if (READ_ONCE((*ns)->state) == NDBG_NS_FORMAT)
+	/* As in ndbg_ns_find(), which may have seen the format still going on. */
+	if (smp_load_acquire(&(*ns)->state) == NDBG_NS_FORMAT)
 		return NVME_SC_FORMAT_IN_PROGRESS;
 	return NVME_SC_SUCCESS;
 }

@@ -356,7 +356,8 @@ static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
 {
 	u16 status = ndbg_ana_status(READ_ONCE(ndbg_cmd_ctrl(cmd)->ana_state));
 
-	if (!status && READ_ONCE(cmd->ns->state) == NDBG_NS_FORMAT)
+	/* As in ndbg_ns_find(), which may have seen the format still going on. */
+	if (!status && smp_load_acquire(&cmd->ns->state) == NDBG_NS_FORMAT)
 		status = NVME_SC_FORMAT_IN_PROGRESS;
 	if (!status)
 		status = ndbg_dispatch(cmd);
