@@ -4,9 +4,11 @@
  *
  * Most features are a number of the controller's, and only remembered. Error
  * Recovery and write protection are the namespaces' own and the same through
- * every controller: they last until the last controller is disconnected.
+ * every controller: they last until the last controller is disconnected, Error
+ * Recovery also until the only one is reset.
  */
 #include <linux/minmax.h>
+#include <linux/srcu.h>
 
 #include "nvme-debug.h"
 
@@ -32,6 +34,32 @@ static u32 ndbg_feature_bits(struct ndbg_ctrl *ctrl, u8 fid)
 	return bits;
 }
 
+static bool ndbg_is_only_ctrl(const struct ndbg_ctrl *ctrl)
+{
+	struct ndbg_ctrl *other;
+	unsigned long id;
+
+	xa_for_each(&ctrl->subsys->ctrls, id, other)
+		if (other != ctrl)
+			return false;
+	return true;
+}
+
+/* What another controller's host relies on stays. */
+static void ndbg_reset_err_recovery(struct ndbg_ctrl *ctrl)
+{
+	struct ndbg_ns *ns;
+	unsigned long nsid;
+	int idx;
+
+	if (!ndbg_is_only_ctrl(ctrl))
+		return;
+	idx = srcu_read_lock(&ctrl->media);
+	xa_for_each(&ctrl->subsys->namespaces, nsid, ns)
+		WRITE_ONCE(ns->err_recovery, 0);
+	srcu_read_unlock(&ctrl->media, idx);
+}
+
 /**
  * ndbg_features_reset - a controller level reset: forget what the host has set
  * @ctrl: controller, regs_lock held
@@ -41,6 +69,7 @@ void ndbg_features_reset(struct ndbg_ctrl *ctrl)
 	lockdep_assert_held(&ctrl->regs_lock);
 	memset(ctrl->features, 0, sizeof(ctrl->features));
 	memset(&ctrl->behavior, 0, sizeof(ctrl->behavior));
+	ndbg_reset_err_recovery(ctrl);
 }
 
 /* Features of the controller. */

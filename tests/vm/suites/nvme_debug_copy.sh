@@ -384,6 +384,11 @@ test_deallocated() {
 	check_equal 'C53 DULBE for all namespaces' \
 		"$(feature $all 5 0x10000) $(get_feature 2 5) $(feature $all 5 0)" '0 0 0 65536 0 0'
 	check_equal 'C53 asking for all namespaces at once' "$(get_feature $all 5)" '0x400b 0'
+	feature $all 5 0x10000 >/dev/null
+	nvme reset "$dev"
+	check_equal 'C53 a reset of the only controller ends DULBE' \
+		"$(get_feature 1 5) $(get_feature 2 5)" '0 0 0 0'
+	behavior 0x0c >/dev/null
 	fill "$d1" 1
 	blocks "$d1" 7 1 >"$tmp/block7"
 }
