@@ -113,9 +113,9 @@ void ndbg_ns_enable(struct ndbg_ns *ns)
  * ndbg_ns_disable - make a namespace inactive
  * @ns: namespace, active or not; ndbg_lock held
  *
- * Waits for the commands that are at it: long ones stop early, with a status
- * that has the host send them again, to be told that there is no such
- * namespace. Its data stays.
+ * Waits for the commands that are at it: a Copy stops early, with a status that
+ * has the host send it again, to be told that there is no such namespace. Its
+ * data stays.
  */
 void ndbg_ns_disable(struct ndbg_ns *ns)
 {

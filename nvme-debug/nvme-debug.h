@@ -429,7 +429,7 @@ static inline struct ndbg_ctrl *ndbg_cmd_ctrl(struct ndbg_cmd *cmd)
  * @cmd: an I/O command being executed
  *
  * True once the host has given up on @cmd (timeout, Abort), the controller has
- * been disabled or the namespace taken away. Long loops ask between pieces.
+ * been disabled or the namespace taken away. Copy asks between pieces.
  */
 static inline bool ndbg_cmd_dead(struct ndbg_cmd *cmd)
 {
