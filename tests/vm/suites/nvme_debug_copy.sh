@@ -370,7 +370,10 @@ test_deallocated() {
 	check_equal 'C53 and zeroes' "$(hash "$d1" 1003 6)" "$(zeroes 3072)"
 	fill "$d1" 1
 	blkdiscard -o $((512 * 512)) -l 8192 "$d1"
+	copy 300 512+8 >/dev/null
 	check_equal 'C53 set DULBE' "$(feature 1 5 0x10000)" '0 0'
+	check_equal 'deviates from C53: what such a copy has written is deallocated' \
+		"$(raw opcode=2 nsid=1 cdw10=300 len=512)" '0x4287 0'
 	check_equal 'C53 and get it, of this namespace' "$(get_feature 1 5) $(get_feature 2 5)" \
 		'0 65536 0 0'
 	refused 'C53 DULBE on: 2/87h' 0x4287 1000 7+1 510+8 9+1
