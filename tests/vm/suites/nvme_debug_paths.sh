@@ -77,7 +77,8 @@ goes_on() {
 }
 
 test_one_disk() {
-	check_equal 'two controllers, one disk' "$(echo /dev/nvme*n1)" "$disk"
+	check_equal 'two controllers, two namespaces: two disks' "$(echo /dev/nvme*n* | xargs -n 1)" \
+		"$(printf '%s\n' "$disk" "$other" | sort)"
 	check_equal 'two live paths' "$(nvme list-subsys | grep -c ' debug traddr=[ab] live')" 2
 	check_equal 'controller ids of one subsystem' \
 		"$(cat "$sub"/controllers/[ab]/cntlid | xargs)" '1 2'
