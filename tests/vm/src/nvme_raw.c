@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,6 +241,26 @@ static void *prepare_data(void)
 	return build_list();
 }
 
+/*
+ * What goes to the controller is only read, so it may lie where it cannot be
+ * written: a copy that does, or @data itself.
+ */
+static void *sealed(void *data)
+{
+	void *copy;
+
+	if (!(opt.opcode & 1) || !opt.len)
+		return data;
+	copy = mmap(NULL, opt.len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		t_die("no memory for %llu bytes", opt.len);
+	memcpy(copy, data, opt.len);
+	if (mprotect(copy, opt.len, PROT_READ))
+		t_die("cannot protect memory: %s", strerror(errno));
+	return copy;
+}
+
 static void build_command(u8 *sqe)
 {
 	sqe[0] = opt.opcode;
@@ -263,7 +284,7 @@ int main(int argc, char **argv)
 	data = prepare_data();
 	build_command(raw.sqe);
 	raw.via = opt.has_via ? opt.via : opt.nsid;
-	raw.data = (uintptr_t)data;
+	raw.data = (uintptr_t)sealed(data);
 	raw.len = opt.len;
 	raw.ctrl_fd = must_open(argv[1], O_RDWR);
 	fd = must_open("/dev/nvme-raw", O_RDWR);
