@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# leaks: yes
+# vm: --timeout 240
+# with: build/tests/vm/nvme_raw
+# What nvme-debug does when two things happen at once: a connect beside those who look at the
+# controller, reset it or make its directory; I/O beside a missed keep-alive; writers beside
+# discards in a full namespace; readers and writers beside a Copy in physical blocks of 4 KiB.
+set -euo pipefail
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+# shellcheck source=tests/vm/nvme_debug_lib.sh
+. "$(dirname "$0")/../nvme_debug_lib.sh"
+
+nqn=nqn.test:races
+sub=$subsystems/$nqn
+tmp=$(mktemp -d)
+
+# end PID...: of loops in the background.
+end() {
+	kill "$@"
+	wait "$@" || :
+}
+
+# --- connects ---
+
+# Whoever waits for a connect to finish reads `device`.
+look() {
+	local name
+	while :; do
+		read -r name <"$sub/controllers/a/device" || :
+		[ -z "$name" ] || [ "${name#nvme}" != "$name" ] || echo "$name"
+	done
+}
+
+# As soon as there is a controller, reset it, and again.
+reset_all() {
+	local f
+	while :; do
+		for f in /sys/class/nvme/*/reset_controller; do
+			{ echo 1 >"$f"; } 2>/dev/null || :
+		done
+	done
+}
+
+# No namespace: a reset beside a scan that finds one is more than Linux 6.12 can stand.
+test_connects() {
+	local i n looks resets failed=0
+	n=$(scaled 16)
+	look >"$tmp/names" 2>/dev/null &
+	looks=$!
+	for ((i = 0; i < n; i++)); do
+		{ connect $nqn a && disconnect a; } || failed=$((failed + 1))
+	done
+	check_equal "$n connects while their device is being looked at" $failed 0
+	reset_all &
+	resets=$!
+	failed=0
+	for ((i = 0; i < n; i++)); do
+		connect $nqn a -k 30 || failed=$((failed + 1))
+		wait_for 20 gone || not_ok 'a disconnect beside resets'
+	done
+	end "$looks" "$resets"
+	check_equal "$n connects while the controller is being reset" $failed 0
+	check_equal 'the device is nothing or a name' "$(sort -u "$tmp/names")" ''
+	connect $nqn a
+	make_ns $sub 1 size=1M
+	check 'after all that there are events' wait_for 10 ns_disk $nqn 1
+	disconnect a
+}
+
+# A reset may get the better of a disconnect, but not for ever.
+# shellcheck disable=SC2317 # called by wait_for
+gone() { nvme disconnect -n "$nqn" >/dev/null 2>&1 && ! ctrl_of a >/dev/null; }
+
+# The directory is the subsystem that is connected, or there is none: never a second one.
+test_one_nqn() {
+	local i j n both=0 two=0
+	n=$(scaled 24)
+	for ((i = 0; i < n; i++)); do
+		nvme connect -t debug -a i -n nqn.test:i >/dev/null 2>&1 &
+		# At another moment each time.
+		for ((j = 0; j < i * 40; j++)); do :; done
+		if mkdir $subsystems/nqn.test:i 2>/dev/null; then
+			wait $! && both=$((both + 1))
+			if ctrl_of i >/dev/null 2>&1 && rmdir $subsystems/nqn.test:i 2>/dev/null; then
+				two=$((two + 1))
+			fi
+		else
+			wait $! || :
+		fi
+		nvme disconnect -n nqn.test:i >/dev/null 2>&1 || :
+		[ ! -e $subsystems/nqn.test:i ] || rmdir $subsystems/nqn.test:i
+	done
+	check_equal "$n connects beside a mkdir of their NQN ($both in it): never two" $two 0
+}
+
+# --- keep-alive ---
+
+test_keep_alive() {
+	local d i fio missed
+	d=$(attach ka -k 20)
+	check_equal 'KAS is 100 ms' "$(nvme id-ctrl -o json "$d" | jq .kas)" 1
+	nvme set-feature "/dev/$(ctrl_of ka)" -f 0xf -v 30001 >/dev/null
+	check 'and the timeout rounded up to that' grep -q 'value:0x00007594' \
+		<(nvme get-feature "/dev/$(ctrl_of ka)" -f 0xf)
+	fio --name=k --filename="$d" --rw=randread --bs=4k --direct=1 --ioengine=libaio \
+		--iodepth=16 --size=8m --time_based --runtime="$((debug_kernel ? 12 : 6))" \
+		>"$tmp/fio" 2>&1 &
+	fio=$!
+	for i in {1..5}; do
+		sleep 0.9
+		# The host counts in seconds, so it cannot keep this promise.
+		nvme set-feature "/dev/$(ctrl_of ka)" -f 0xf -v 100 >/dev/null 2>&1 || :
+	done
+	check 'a missed keep-alive is no error for who reads' wait $fio
+	grep -i 'error' "$tmp/fio" | head -n 5 | sed 's/^/# /' || :
+	missed=$(dmesg | grep -c 'no Keep Alive for 200 ms, resetting' || :)
+	check "it was missed ($missed times)" test "$missed" -ge 2
+	check 'the controller is back' wait_for 20 has "/sys/class/nvme/$(ctrl_of ka)/state" live
+	detach ka
+}
+
+# --- memory ---
+
+# As many pages as there is memory for: they always fit.
+test_full() {
+	local d
+	set_param size=1M memory=64K
+	d=$(attach full)
+	set_param size=256M memory=0
+	check 'writes beside discards, in as many pages as fit' fio --direct=1 --filename="$d" \
+		--size=64k --time_based --runtime=5 --output="$tmp/fio" \
+		--name=w --rw=randwrite --bs=512 --ioengine=libaio --iodepth=8 --numjobs=2 \
+		--name=t --rw=randtrim --bs=4k --ioengine=psync
+	grep -i 'error' "$tmp/fio" | head -n 5 | sed 's/^/# /' || :
+	check_equal 'the next page does not fit' "$(status_in "$(dd if=/dev/zero bs=4k count=17 \
+		status=none | nvme write "$d" -s 0 -c 135 -z 69632 2>&1 || :)")" 0x4081
+	detach full
+}
+
+# --- physical blocks ---
+
+# of BYTE BLOCKS FIRST: write them.
+of() {
+	head -c $((512 * $2)) /dev/zero | tr '\0' "\\$1" |
+		dd of="$d" bs=512 seek="$3" oflag=direct iflag=fullblock status=none
+}
+
+# rows FIRST COUNT: 4096 byte rows from block FIRST, a letter for a byte; read 64 KiB at a time.
+rows() {
+	dd if="$d" bs=64k skip=$((512 * $1)) count=$((4096 * $2)) status=none \
+		iflag=direct,skip_bytes,count_bytes |
+		tr '\241\262' ab | fold -w 4096
+	echo
+}
+
+# torn FILE: rows that are not all the same; rows of anything else count, too.
+torn() { grep -cvE '^(a*|b*)$' "$1" || :; }
+
+# 128 ranges of 12 blocks make 192 physical blocks, and no range begins where one does.
+test_physical_blocks() {
+	local d dev copies writes i
+	make_ns $sub 2 size=16M physical_block_size=4096
+	connect $nqn a
+	dev=/dev/$(ctrl_of a)
+	wait_for 10 ns_disk $nqn 2
+	d=$(ns_disk $nqn 2)
+	check_equal 'NAWUN, NABSN' "$(nvme id-ns -o json "$d" | jq -c '[.nawun, .nabsn]')" '[7,7]'
+	of 241 1544 0
+	of 262 1544 2048
+	of 241 1536 4096
+	while :; do
+		nvme_raw "$dev" nsid=2 sdlba=4096 'range=4+12*128'
+		nvme_raw "$dev" nsid=2 sdlba=4096 'range=2052+12*128'
+	done >"$tmp/copies" &
+	copies=$!
+	for ((i = 0; i < $(scaled 100); i++)); do rows 4096 192; done >"$tmp/rows"
+	end $copies
+	check_equal 'C56 what is atomic for a Write is for a Copy: readers' "$(torn "$tmp/rows")" 0
+	check_equal 'C56 who have seen both' "$(cut -c 1 "$tmp/rows" | sort -u | xargs)" 'a b'
+	check_equal 'C56 of copies that succeed' "$(sort -u "$tmp/copies")" '0 0'
+
+	head -c 786432 /dev/zero | tr '\0' '\241' >"$tmp/a"
+	head -c 786432 /dev/zero | tr '\0' '\262' >"$tmp/b"
+	while :; do
+		dd if="$tmp/a" of="$d" bs=768k oflag=direct status=none
+		dd if="$tmp/b" of="$d" bs=768k oflag=direct status=none
+	done &
+	writes=$!
+	for ((i = 0; i < $(scaled 100); i++)); do
+		nvme_raw "$dev" nsid=2 sdlba=4100 range=0+1536 >>"$tmp/copies"
+		rows 4100 192
+	done >"$tmp/rows"
+	end $writes
+	check_equal 'C57 and writers of the source' "$(torn "$tmp/rows")" 0
+	check_equal 'C57 of which both were copied' "$(cut -c 1 "$tmp/rows" | sort -u | xargs)" 'a b'
+	check_equal 'C57 beside copies that succeed' "$(sort -u "$tmp/copies")" '0 0'
+	disconnect a
+}
+
+modprobe nvme-debug i_know=1
+modprobe nvme-raw
+mkdir $sub $sub/controllers/a
+test_connects
+test_one_nqn
+test_physical_blocks
+remove_subsys $sub
+test_keep_alive
+test_full
+check_equal 'no page is left' "$(pages)" 0
+check 'unload' modprobe -r nvme-raw nvme-debug
+finish
