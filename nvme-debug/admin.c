@@ -56,9 +56,12 @@ static u16 ndbg_abort_cmd(struct ndbg_cmd *cmd)
 u16 ndbg_admin_cmd(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	u16 status;
 
 	if (!(READ_ONCE(ctrl->csts) & NVME_CSTS_RDY))
 		return NVME_SC_CMD_SEQ_ERROR | NVME_STATUS_DNR;
+	if (ndbg_fault_strikes(cmd, NDBG_AT_START, &status))
+		return status;
 	switch (cmd->sqe.common.opcode) {
 	case nvme_admin_identify:
 		return ndbg_in_media(cmd, ndbg_identify);

@@ -4,8 +4,8 @@
  * and back.
  *
  * A command is executed where it is submitted, or by a worker if it may take
- * long (ndbg_io_is_long()). Only who executes a command completes it; a timeout
- * or an Abort merely asks it to stop. So a command that has been given up on
+ * long (ndbg_io_is_long()) or has waited. Only who executes a command completes
+ * it; a timeout or an Abort merely asks it to stop. So a command that has been given up on
  * never touches media, nor the memory of a request that serves someone else by
  * now.
  */
@@ -37,6 +37,8 @@ void ndbg_complete(struct ndbg_cmd *cmd, u16 status)
 		ndbg_complete_rq(rq);
 }
 
+/* Executing. */
+
 static u16 ndbg_execute_io(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
@@ -49,13 +51,45 @@ static u16 ndbg_execute_io(struct ndbg_cmd *cmd)
 	return status;
 }
 
+/* A command may run several times, with waits between, but ends once. */
 static u16 ndbg_execute(struct ndbg_cmd *cmd)
 {
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	u16 status = cmd->status;
+
 	if (test_bit(NDBG_CMD_ABORTED, &cmd->flags))
 		return NVME_SC_ABORT_REQ;
+	if (test_bit(NDBG_CMD_LOST, &cmd->flags))
+		return NVME_SC_ABORT_QUEUE;
 	if (nvme_is_fabrics(&cmd->sqe))
 		return ndbg_fabrics_cmd(cmd);
-	return cmd->queue->qid ? ndbg_execute_io(cmd) : ndbg_admin_cmd(cmd);
+	if (READ_ONCE(ctrl->fatal) && cmd != &ctrl->aer && ndbg_fault_lose(cmd))
+		return NDBG_HELD;
+	if (!test_bit(NDBG_CMD_EXECUTED, &cmd->flags)) {
+		status = cmd->queue->qid ? ndbg_execute_io(cmd) :
+					   ndbg_admin_cmd(cmd);
+		if (status == NDBG_HELD)
+			return status;
+		cmd->status = status;
+		set_bit(NDBG_CMD_EXECUTED, &cmd->flags);
+	}
+	ndbg_fault_strikes(cmd, NDBG_AT_END, &status);
+	return status;
+}
+
+/* An Abort that has found the command has said that it was aborted. */
+static void ndbg_end(struct ndbg_cmd *cmd, u16 status)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+
+	if (!list_empty(&cmd->entry)) {
+		spin_lock(&ctrl->running_lock);
+		list_del_init(&cmd->entry);
+		spin_unlock(&ctrl->running_lock);
+	}
+	if (test_bit(NDBG_CMD_ABORT, &cmd->flags))
+		status = NVME_SC_ABORT_REQ;
+	ndbg_complete(cmd, status);
 }
 
 static void ndbg_execute_here(struct ndbg_cmd *cmd)
@@ -63,22 +97,16 @@ static void ndbg_execute_here(struct ndbg_cmd *cmd)
 	u16 status = ndbg_execute(cmd);
 
 	if (status != NDBG_HELD)
-		ndbg_complete(cmd, status);
+		ndbg_end(cmd, status);
 }
 
-/* An Abort that has found the command has said that it was aborted. */
 static void ndbg_execute_work(struct work_struct *work)
 {
 	struct ndbg_cmd *cmd = container_of(work, struct ndbg_cmd, work);
-	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
-	u16 status = ndbg_execute(cmd);
 
-	spin_lock(&ctrl->running_lock);
-	list_del(&cmd->entry);
-	spin_unlock(&ctrl->running_lock);
-	if (test_bit(NDBG_CMD_ABORT, &cmd->flags))
-		status = NVME_SC_ABORT_REQ;
-	ndbg_complete(cmd, status);
+	/* It has waited long enough if something else has ended the wait. */
+	hrtimer_cancel(&cmd->timer);
+	ndbg_execute_here(cmd);
 }
 
 static void ndbg_start_work(struct ndbg_cmd *cmd)
@@ -91,6 +119,152 @@ static void ndbg_start_work(struct ndbg_cmd *cmd)
 	queue_work(ctrl->wq, &cmd->work);
 }
 
+/*
+ * Waiting. Commands that wait are in ndbg_ctrl.running. Who clears
+ * NDBG_CMD_PARKED ends the wait: a worker executes the command then. Whatever
+ * would make it stop has set the mark for that before.
+ */
+
+static void ndbg_wake(struct ndbg_cmd *cmd)
+{
+	if (test_and_clear_bit(NDBG_CMD_PARKED, &cmd->flags))
+		queue_work(ndbg_cmd_ctrl(cmd)->wq, &cmd->work);
+}
+
+static enum hrtimer_restart ndbg_timer(struct hrtimer *timer)
+{
+	ndbg_wake(container_of(timer, struct ndbg_cmd, timer));
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * ndbg_park - have a command wait
+ * @cmd: being executed
+ * @ns: nanoseconds, 0 = until something else ends the wait
+ *
+ * Return: true, and @cmd is not the caller's any more; or false if it is to
+ * stop, or its controller to be deleted, anyway.
+ */
+bool ndbg_park(struct ndbg_cmd *cmd, u64 ns)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+	bool parked;
+
+	spin_lock(&ctrl->running_lock);
+	parked = !test_bit(NDBG_CMD_ABORTED, &cmd->flags) &&
+		 test_bit(NDBG_Q_CONNECTED, &cmd->queue->flags) &&
+		 !nvme_state_terminal(&ctrl->ctrl);
+	if (parked) {
+		if (list_empty(&cmd->entry))
+			list_add_tail(&cmd->entry, &ctrl->running);
+		set_bit(NDBG_CMD_PARKED, &cmd->flags);
+		if (ns)
+			hrtimer_start(&cmd->timer, ns_to_ktime(ns),
+				      HRTIMER_MODE_REL);
+	}
+	spin_unlock(&ctrl->running_lock);
+	return parked;
+}
+
+/**
+ * ndbg_hold - have a command wait until its fault releases it
+ * @cmd: being executed
+ *
+ * Return: as ndbg_park(); false if that fault is gone, too.
+ */
+bool ndbg_hold(struct ndbg_cmd *cmd)
+{
+	struct ndbg_subsys *subsys = ndbg_cmd_ctrl(cmd)->subsys;
+	bool held;
+
+	/* Who removes a fault releases what it holds after that. */
+	spin_lock(&subsys->faults_lock);
+	held = ndbg_fault_exists(cmd) && ndbg_park(cmd, 0);
+	spin_unlock(&subsys->faults_lock);
+	return held;
+}
+
+static bool ndbg_is_held(const struct ndbg_cmd *cmd,
+			 const struct ndbg_fault *fault)
+{
+	return cmd->plan.fault == fault && cmd->plan.config.hold &&
+	       test_bit(NDBG_CMD_PARKED, &cmd->flags) &&
+	       !test_bit(NDBG_CMD_LOST, &cmd->flags);
+}
+
+/**
+ * ndbg_count_held - how many commands a fault holds
+ * @ctrl: of this controller
+ * @fault: fault
+ */
+unsigned int ndbg_count_held(struct ndbg_ctrl *ctrl,
+			     const struct ndbg_fault *fault)
+{
+	struct ndbg_cmd *cmd;
+	unsigned int nr = 0;
+
+	spin_lock(&ctrl->running_lock);
+	list_for_each_entry(cmd, &ctrl->running, entry)
+		nr += ndbg_is_held(cmd, fault);
+	spin_unlock(&ctrl->running_lock);
+	return nr;
+}
+
+/**
+ * ndbg_release_held - let commands that a fault holds go on
+ * @ctrl: controller whose commands
+ * @fault: fault
+ * @nr: at most so many
+ *
+ * Return: how many.
+ */
+unsigned int ndbg_release_held(struct ndbg_ctrl *ctrl,
+			       const struct ndbg_fault *fault, unsigned int nr)
+{
+	unsigned int released = 0;
+	struct ndbg_cmd *cmd;
+
+	spin_lock(&ctrl->running_lock);
+	list_for_each_entry(cmd, &ctrl->running, entry) {
+		if (released == nr)
+			break;
+		if (!ndbg_is_held(cmd, fault))
+			continue;
+		ndbg_wake(cmd);
+		released++;
+	}
+	spin_unlock(&ctrl->running_lock);
+	return released;
+}
+
+/**
+ * ndbg_wake_all - end all waits, for ever or not
+ * @ctrl: controller, which has been marked so that none waits again
+ * @first: commands of this queue and those above it
+ */
+void ndbg_wake_all(struct ndbg_ctrl *ctrl, unsigned int first)
+{
+	struct ndbg_cmd *cmd;
+
+	spin_lock(&ctrl->running_lock);
+	list_for_each_entry(cmd, &ctrl->running, entry)
+		if (cmd->queue->qid >= first)
+			ndbg_wake(cmd);
+	spin_unlock(&ctrl->running_lock);
+}
+
+/* Stopping. */
+
+/* Under running_lock. What is lost does not answer to this either. */
+static bool ndbg_stop_cmd(struct ndbg_cmd *cmd)
+{
+	if (test_bit(NDBG_CMD_LOST, &cmd->flags))
+		return false;
+	set_bit(NDBG_CMD_ABORTED, &cmd->flags);
+	ndbg_wake(cmd);
+	return true;
+}
+
 static bool ndbg_abort_running(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid)
 {
 	struct ndbg_cmd *cmd;
@@ -101,9 +275,9 @@ static bool ndbg_abort_running(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid)
 		if (cmd->queue->qid != sqid ||
 		    cmd->sqe.common.command_id != cid)
 			continue;
-		set_bit(NDBG_CMD_ABORT, &cmd->flags);
-		set_bit(NDBG_CMD_ABORTED, &cmd->flags);
-		found = true;
+		found = ndbg_stop_cmd(cmd);
+		if (found)
+			set_bit(NDBG_CMD_ABORT, &cmd->flags);
 		break;
 	}
 	spin_unlock(&ctrl->running_lock);
@@ -116,20 +290,26 @@ static bool ndbg_abort_running(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid)
  * @sqid: its queue
  * @cid: its command id
  *
- * Event requests and commands that may take long can be aborted.
+ * Event requests and commands that may take long, or wait, can be aborted.
  *
  * Return: whether there is one, which then ends with Command Abort Requested.
  */
 bool ndbg_abort(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid)
 {
-	return sqid ? ndbg_abort_running(ctrl, sqid, cid) :
-		      ndbg_event_cancel(ctrl, cid);
+	return ndbg_abort_running(ctrl, sqid, cid) ||
+	       (!sqid && ndbg_event_cancel(ctrl, cid));
 }
 
 static void ndbg_init_cmd(struct ndbg_cmd *cmd, struct ndbg_queue *queue)
 {
+	INIT_LIST_HEAD(&cmd->entry);
 	cmd->queue = queue;
 	cmd->flags = 0;
+	cmd->plan.fault = NULL;
+	cmd->plan.armed = false;
+	cmd->plan.waited = false;
+	cmd->range = 0;
+	cmd->block = 0;
 	cmd->ns = NULL;
 	cmd->bytes = 0;
 	cmd->ranges = 0;
@@ -176,6 +356,9 @@ static blk_status_t ndbg_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return ret;
 
 	ndbg_init_cmd(cmd, queue);
+	if (!nvme_is_fabrics(&cmd->sqe) &&
+	    (queue->qid || cmd->sqe.common.opcode != nvme_admin_async_event))
+		ndbg_fault_decide(cmd);
 	nvme_start_request(rq);
 	if (queue->qid && ndbg_io_is_long(cmd))
 		ndbg_start_work(cmd);
@@ -184,12 +367,25 @@ static blk_status_t ndbg_queue_rq(struct blk_mq_hw_ctx *hctx,
 	return BLK_STS_OK;
 }
 
+/* The host has given up on it; if @lost, for the second time. */
+static void ndbg_give_up(struct ndbg_cmd *cmd, bool lost)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+
+	spin_lock(&ctrl->running_lock);
+	if (lost)
+		ndbg_wake(cmd);
+	else
+		ndbg_stop_cmd(cmd);
+	spin_unlock(&ctrl->running_lock);
+}
+
 /*
  * The first time, ask the command to stop: it will complete soon and is sent
  * again. A held event request that someone has sent through the queue, with a
- * timeout, just ends. If it has not by the second time its completion was lost. Then a live
- * controller is reset, which cancels it; otherwise a reset, a connect or a
- * removal may be what waits for it, so it is completed here.
+ * timeout, just ends. If it has not by the second time it was lost, or its
+ * completion was. Then a live controller is reset, which cancels it; otherwise a
+ * reset, a connect or a removal may be what waits for it, so it ends without.
  */
 static enum blk_eh_timer_return ndbg_timeout(struct request *rq)
 {
@@ -200,7 +396,8 @@ static enum blk_eh_timer_return ndbg_timeout(struct request *rq)
 		 rq->tag, cmd->sqe.common.opcode,
 		 nvme_fabrics_opcode_str(cmd->queue->qid, &cmd->sqe),
 		 cmd->queue->qid);
-	if (!test_and_set_bit(NDBG_CMD_ABORTED, &cmd->flags)) {
+	if (!test_and_set_bit(NDBG_CMD_TIMED_OUT, &cmd->flags)) {
+		ndbg_give_up(cmd, false);
 		if (!cmd->queue->qid &&
 		    ndbg_event_cancel(to_ndbg_ctrl(nctrl),
 				      cmd->sqe.common.command_id))
@@ -211,8 +408,10 @@ static enum blk_eh_timer_return ndbg_timeout(struct request *rq)
 		nvme_reset_ctrl(nctrl);
 		return BLK_EH_RESET_TIMER;
 	}
-	if (!test_bit(NDBG_CMD_DONE, &cmd->flags))
+	if (!test_bit(NDBG_CMD_DONE, &cmd->flags)) {
+		ndbg_give_up(cmd, true);
 		return BLK_EH_RESET_TIMER;
+	}
 	nvmf_complete_timed_out_request(rq);
 	return BLK_EH_DONE;
 }
@@ -226,6 +425,8 @@ static int ndbg_init_request(struct blk_mq_tag_set *set, struct request *rq,
 	nvme_req(rq)->ctrl = &ctrl->ctrl;
 	nvme_req(rq)->cmd = &cmd->sqe;
 	INIT_WORK(&cmd->work, ndbg_execute_work);
+	hrtimer_init(&cmd->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	cmd->timer.function = ndbg_timer;
 	return 0;
 }
 

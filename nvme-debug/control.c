@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nvme-debug: configfs: subsystems, and what attributes have in common. The
- * rest is in control_ns.c and control_path.c.
+ * rest is in control_ns.c, control_path.c and control_fault.c.
  *
  *   subsystems/NQN/                   mkdir: a subsystem
  *   subsystems/NQN/namespaces/NSID/   mkdir: a namespace
  *   subsystems/NQN/controllers/ADDR/  mkdir: what a controller is to be
+ *   subsystems/NQN/faults/NAME/       mkdir: what is to go wrong
  *
  * A store function reads the value, then changes what it is about under
  * ndbg_lock. Whatever is refused says in the kernel log what to do instead.
@@ -339,6 +340,9 @@ static struct config_group *ndbg_make_subsys(struct config_group *group,
 	config_group_init_type_name(&subsys->controllers_group, "controllers",
 				    &ndbg_controllers_type);
 	configfs_add_default_group(&subsys->controllers_group, &subsys->group);
+	config_group_init_type_name(&subsys->faults_group, "faults",
+				    &ndbg_faults_type);
+	configfs_add_default_group(&subsys->faults_group, &subsys->group);
 	return &subsys->group;
 }
 

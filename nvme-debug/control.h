@@ -13,6 +13,7 @@
  * @offset:	where the value is in the config of the directory's object
  * @number:	what it may be
  * @bytes:	what it may be, if it is a number of bytes
+ * @names:	if it is one of several: their names, @number has the last
  * @set:	of a namespace: what changes it; ndbg_lock held
  */
 struct ndbg_attr {
@@ -20,6 +21,7 @@ struct ndbg_attr {
 	size_t			offset;
 	const struct ndbg_number *number;
 	const struct ndbg_bytes	*bytes;
+	const char *const	*names;
 	void			(*set)(struct ndbg_ns *ns, u64 val);
 };
 
@@ -47,5 +49,8 @@ extern const struct config_item_type ndbg_namespaces_type;
 
 /* control_path.c */
 extern const struct config_item_type ndbg_controllers_type;
+
+/* control_fault.c */
+extern const struct config_item_type ndbg_faults_type;
 
 #endif /* NVME_DEBUG_CONTROL_H */

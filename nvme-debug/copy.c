@@ -128,7 +128,10 @@ static u16 ndbg_decode(const struct ndbg_copy *copy,
 	return ndbg_find_source(copy, le32_to_cpu(desc->snsid), &source->ns);
 }
 
-/* Each byte of host memory is read once. */
+/*
+ * Each byte of host memory is read once, and again if the command has waited:
+ * what was found out before may not be true any more.
+ */
 static u16 ndbg_fetch(struct ndbg_copy *copy)
 {
 	u16 status = NVME_SC_SUCCESS;
@@ -281,23 +284,56 @@ static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, struct ndbg_ns *from,
 	return NVME_SC_SUCCESS;
 }
 
+/* Blocks @from to @to of source range @i, whose first goes to @sdlba. */
+static u16 ndbg_copy_part(const struct ndbg_copy *copy, unsigned int i,
+			  u64 sdlba, u32 from, u32 to)
+{
+	const struct ndbg_source *source = &copy->sources[i];
+	unsigned int shift = copy->cmd->ns->shift;
+
+	return ndbg_copy_range(copy->cmd, (sdlba + from) << shift, source->ns,
+			       (source->slba + from) << shift,
+			       (u64)(to - from) << shift);
+}
+
+/* Should it wait, it goes on where it says it is. */
+static u16 ndbg_copy_source(const struct ndbg_copy *copy, unsigned int i,
+			    u64 sdlba)
+{
+	struct ndbg_cmd *cmd = copy->cmd;
+	u32 nlb = copy->sources[i].nlb;
+	u32 done = i == cmd->range ? min(cmd->block, nlb) : 0;
+	u16 status;
+
+	cmd->result.u32 = cpu_to_le32(i);
+	if (ndbg_fault_in_range(cmd, i)) {
+		u32 until = clamp(cmd->plan.config.blocks, done, nlb);
+
+		status = ndbg_copy_part(copy, i, sdlba, done, until);
+		if (status)
+			return status;
+		cmd->range = i;
+		cmd->block = until;
+		if (ndbg_fault_strikes(cmd, NDBG_AT_RANGE, &status))
+			return status;
+		done = until;
+	}
+	return ndbg_copy_part(copy, i, sdlba, done, nlb);
+}
+
 static u16 ndbg_copy_ranges(const struct ndbg_copy *copy)
 {
-	unsigned int shift = copy->cmd->ns->shift;
-	u64 dst = copy->sdlba << shift;
+	u64 sdlba = copy->sdlba;
 	unsigned int i;
 
 	for (i = 0; i < copy->nr; i++) {
-		const struct ndbg_source *source = &copy->sources[i];
-		u64 len = (u64)source->nlb << shift;
-		u16 status = ndbg_copy_range(copy->cmd, dst, source->ns,
-					     source->slba << shift, len);
+		u16 status = NVME_SC_SUCCESS;
 
-		if (status) {
-			copy->cmd->result.u32 = cpu_to_le32(i);
+		if (i >= copy->cmd->range)
+			status = ndbg_copy_source(copy, i, sdlba);
+		if (status)
 			return status;
-		}
-		dst += len;
+		sdlba += copy->sources[i].nlb;
 	}
 	return NVME_SC_SUCCESS;
 }
@@ -319,9 +355,54 @@ static u16 ndbg_do_copy(struct ndbg_copy *copy)
 		status = ndbg_check_copy(copy);
 	if (!status)
 		status = ndbg_copy_ranges(copy);
-	if (!status)
+	if (!status) {
+		copy->cmd->result.u32 = 0;
 		ndbg_count_copy(copy->cmd);
+	}
 	return status;
+}
+
+static void ndbg_copy_init(struct ndbg_copy *copy, struct ndbg_cmd *cmd)
+{
+	const struct nvme_copy_command *c = &cmd->sqe.copy;
+
+	*copy = (struct ndbg_copy) {
+		.cmd	= cmd,
+		.format	= c->desfmt_prinfor & NDBG_DESFMT,
+		.nr	= c->nr_range + 1,
+		.sdlba	= le64_to_cpu(c->sdlba),
+	};
+}
+
+static bool ndbg_list_is_short(const struct ndbg_copy *copy)
+{
+	return ndbg_data_len(copy->cmd) < copy->nr * ndbg_desc_size(copy);
+}
+
+/**
+ * ndbg_copy_blocks - how many blocks a Copy would write
+ * @cmd: a Copy, as good or bad as the host has sent it
+ *
+ * Return: blocks, 0 if its list is too short.
+ */
+u64 ndbg_copy_blocks(struct ndbg_cmd *cmd)
+{
+	struct ndbg_copy copy;
+	struct ndbg_data data;
+	u64 blocks = 0;
+	unsigned int i;
+
+	ndbg_copy_init(&copy, cmd);
+	if (ndbg_list_is_short(&copy))
+		return 0;
+	ndbg_data_init(&data, cmd);
+	for (i = 0; i < copy.nr; i++) {
+		struct ndbg_copy_desc desc;
+
+		ndbg_data_get(&data, &desc, ndbg_desc_size(&copy));
+		blocks += le16_to_cpu(desc.nlb) + 1;
+	}
+	return blocks;
 }
 
 /**
@@ -331,28 +412,24 @@ static u16 ndbg_do_copy(struct ndbg_copy *copy)
  * There is no protection information, so PRINFO, tags and storage tag checks
  * are ignored; there is no cache, so Force Unit Access is always honoured.
  *
- * Return: NVMe status; on failure DW0 is the first range not copied.
+ * Return: NVMe status, or NDBG_HELD; on failure DW0 is the first range not
+ * copied.
  */
 u16 ndbg_copy(struct ndbg_cmd *cmd)
 {
-	const struct nvme_copy_command *c = &cmd->sqe.copy;
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
-	struct ndbg_copy copy = {
-		.cmd	= cmd,
-		.format	= c->desfmt_prinfor & NDBG_DESFMT,
-		.nr	= c->nr_range + 1,
-		.sdlba	= le64_to_cpu(c->sdlba),
-	};
+	struct ndbg_copy copy;
 	u16 status;
 
+	ndbg_copy_init(&copy, cmd);
 	if (!ctrl->subsys->config.copy)
 		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
 	status = ndbg_check_format(&copy);
 	if (status)
 		return status;
-	if (c->nr_range > READ_ONCE(cmd->ns->config.msrc))
+	if (copy.nr - 1 > READ_ONCE(cmd->ns->config.msrc))
 		return NVME_SC_CMD_SIZE_LIM_EXCEEDED | NVME_STATUS_DNR;
-	if (ndbg_data_len(cmd) < copy.nr * ndbg_desc_size(&copy))
+	if (ndbg_list_is_short(&copy))
 		return NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
 	cmd->ranges = copy.nr;
 	copy.sources = mempool_alloc(&ctrl->lists, GFP_NOIO);

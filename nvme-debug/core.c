@@ -21,6 +21,7 @@ static void ndbg_stop_admin(struct ndbg_ctrl *ctrl, bool remove)
 	blk_sync_queue(nctrl->admin_q);
 	clear_bit(NDBG_Q_LIVE, &ctrl->queues[0].flags);
 	ndbg_fabrics_stop(ctrl);
+	flush_workqueue(ctrl->wq);
 	/* It is not to send an event request after the next start has. */
 	flush_work(&nctrl->async_event_work);
 	nvme_cancel_admin_tagset(nctrl);
@@ -216,6 +217,16 @@ static void ndbg_flush_events(struct nvme_ctrl *nctrl)
 	flush_work(&nctrl->scan_work);
 }
 
+/*
+ * The first thing in a removal, which waits for commands: none is to wait any
+ * more. A reset ends waits by itself, when it disconnects the queues.
+ */
+static void ndbg_stop_waits(struct nvme_ctrl *nctrl)
+{
+	if (nvme_state_terminal(nctrl))
+		ndbg_wake_all(to_ndbg_ctrl(nctrl), 0);
+}
+
 static void ndbg_delete_ctrl(struct nvme_ctrl *nctrl)
 {
 	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(nctrl);
@@ -267,6 +278,7 @@ static const struct nvme_ctrl_ops ndbg_ctrl_ops = {
 	.reg_write32		= nvmf_reg_write32,
 	.free_ctrl		= ndbg_free_ctrl,
 	.submit_async_event	= ndbg_submit_async_event,
+	.stop_ctrl		= ndbg_stop_waits,
 	.delete_ctrl		= ndbg_delete_ctrl,
 	.get_address		= nvmf_get_address,
 };

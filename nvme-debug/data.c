@@ -113,6 +113,25 @@ void ndbg_data_zero(struct ndbg_data *data, size_t len)
 }
 
 /**
+ * ndbg_data_flip - change one bit
+ * @data: cursor
+ * @offset: of the byte, from where the cursor is; the command has it
+ */
+void ndbg_data_flip(struct ndbg_data *data, size_t offset)
+{
+	struct bio_vec bv = ndbg_data_next(data, offset + 1);
+	u8 *host;
+
+	while (bv.bv_len <= offset) {
+		offset -= bv.bv_len;
+		bv = ndbg_data_next(data, offset + 1);
+	}
+	host = bvec_kmap_local(&bv);
+	host[offset] ^= 1;
+	kunmap_local(host);
+}
+
+/**
  * ndbg_data_equal - has the host what the controller has?
  * @data: cursor, moves on by @len if so
  * @from: controller memory

@@ -27,8 +27,8 @@ static u64 ndbg_cap(struct ndbg_ctrl *ctrl)
  * @ctrl: controller
  * @first: this queue and all above it; 1 spares the admin queue
  *
- * Sleeps until those that run have stopped. They, and those still on their
- * way, end with an error that makes the host send them again.
+ * Sleeps until those that run have stopped. They, and those that wait or are
+ * still on their way, end with an error that makes the host send them again.
  */
 void ndbg_disconnect_queues(struct ndbg_ctrl *ctrl, unsigned int first)
 {
@@ -36,6 +36,7 @@ void ndbg_disconnect_queues(struct ndbg_ctrl *ctrl, unsigned int first)
 
 	for (i = first; i <= ctrl->nr_io_queues; i++)
 		clear_bit(NDBG_Q_CONNECTED, &ctrl->queues[i].flags);
+	ndbg_wake_all(ctrl, first);
 	synchronize_srcu(&ctrl->media);
 }
 
@@ -151,6 +152,7 @@ static void ndbg_write_cc(struct ndbg_ctrl *ctrl, u32 cc)
 		ndbg_events_drop(ctrl);
 		ndbg_features_reset(ctrl);
 		ctrl->csts = 0;
+		WRITE_ONCE(ctrl->fatal, false);
 	}
 	if (rose & NVME_CC_SHN_MASK) {
 		ndbg_disconnect_queues(ctrl, 1);
@@ -190,6 +192,8 @@ static u16 ndbg_read_reg(struct ndbg_ctrl *ctrl, u32 offset, bool wide,
 		return NVME_SC_SUCCESS;
 	case NVME_REG_CSTS:
 		*val = ctrl->csts;
+		if (READ_ONCE(ctrl->fatal))
+			*val |= NVME_CSTS_CFS;
 		return NVME_SC_SUCCESS;
 	default:
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
@@ -223,6 +227,7 @@ static u16 ndbg_connect_admin(struct ndbg_cmd *cmd)
 
 	ctrl->cc = 0;
 	ctrl->csts = 0;
+	WRITE_ONCE(ctrl->fatal, false);
 	ndbg_features_reset(ctrl);
 	ndbg_set_kato(ctrl, le32_to_cpu(cmd->sqe.connect.kato));
 	cmd->result.u32 = cpu_to_le32(ctrl->cntlid);

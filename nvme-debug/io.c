@@ -312,6 +312,10 @@ bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
 
 static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 {
+	u16 status;
+
+	if (ndbg_fault_strikes(cmd, NDBG_AT_START, &status))
+		return status;
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
 		return ndbg_read(cmd);
@@ -361,7 +365,10 @@ static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
 		status = NVME_SC_FORMAT_IN_PROGRESS;
 	if (!status)
 		status = ndbg_dispatch(cmd);
-	ndbg_ns_count(cmd, status);
+	if (!status && ndbg_fault_corrupts(cmd))
+		ndbg_fault_corrupt(cmd);
+	if (status != NDBG_HELD)
+		ndbg_ns_count(cmd, status);
 	return status;
 }
 
@@ -369,7 +376,7 @@ static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
  * ndbg_io_cmd - execute a command of the NVM command set
  * @cmd: command, from an I/O queue
  *
- * Return: NVMe status.
+ * Return: NVMe status, or NDBG_HELD.
  */
 u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
 {

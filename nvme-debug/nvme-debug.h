@@ -19,7 +19,9 @@
  *   for the commands of all controllers, see ndbg_subsys_sync().
  * - ndbg_ctrl.regs_lock (a mutex) orders registers, features and Connect. Who
  *   holds it may wait for ndbg_ctrl.media, so inside of that nobody takes it.
- * - ndbg_events.lock and ndbg_ctrl.running_lock are innermost.
+ * - ndbg_events.lock and ndbg_ctrl.running_lock are innermost; the latter may be
+ *   taken inside of ndbg_subsys.faults_lock.
+ * - A command that waits (ndbg_park()) holds none of these.
  */
 #ifndef NVME_DEBUG_H
 #define NVME_DEBUG_H
@@ -27,6 +29,7 @@
 #include <linux/bitmap.h>
 #include <linux/blk-mq.h>
 #include <linux/configfs.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mempool.h>
@@ -38,6 +41,8 @@
 
 #include "nvme.h"
 #include "fabrics.h"
+#include "config.h"
+#include "fault.h"
 #include "store.h"
 
 #define NDBG_NAME		"nvme-debug"
@@ -58,89 +63,6 @@
 #define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 24)
 
 #define NDBG_DULBE		BIT(16)	/* of feature 05h */
-
-/**
- * struct ndbg_ns_config - what a namespace is
- * @size:	bytes
- * @memory:	most bytes of data kept in memory, 0 = as much as @size
- * @block_size:	logical block size, bytes (512 or 4096)
- * @physical_block_size: what is best written as a whole, and is written as a
- *		whole or not at all, bytes (512 or 4096); no less than
- *		@block_size is meant
- * @mssrl:	most blocks in one Copy source range
- * @mcl:	most blocks in one Copy command
- * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
- * @ro_start:	where the part that cannot be written begins, bytes
- * @ro_size:	its size, bytes
- */
-struct ndbg_ns_config {
-	u64	size;
-	u64	memory;
-	u64	ro_start;
-	u64	ro_size;
-	u32	block_size;
-	u32	physical_block_size;
-	u32	mssrl;
-	u32	mcl;
-	u32	msrc;
-};
-
-/* What becomes of a source range that is to be copied fast or not at all. */
-enum ndbg_fast_copy {
-	NDBG_FAST_NEVER,	/* refused for good: the host may do it itself */
-	NDBG_FAST_ALWAYS,	/* every copy is fast */
-	NDBG_FAST_ELSEWHERE,	/* refused: another controller may do it */
-};
-
-/**
- * struct ndbg_subsys_config - what a subsystem is, fixed while it is connected
- * @queue_depth: entries in a queue (CAP.MQES + 1)
- * @io_queues:	most I/O queues of one controller
- * @anatt:	ANA transition time, seconds
- * @aerl:	event requests a controller holds, 0's based
- * @copy:	1 if its controllers have the Copy command, or 0
- * @copy_formats: descriptor formats it has, BIT(format)
- * @fast_copy:	enum ndbg_fast_copy
- * @multipath:	1 if it may have several controllers, with ANA, or 0
- * @serial:	serial number
- * @model:	model number
- */
-struct ndbg_subsys_config {
-	u32	queue_depth;
-	u32	io_queues;
-	u32	anatt;
-	u32	aerl;
-	u32	copy_formats;
-	u32	fast_copy;
-	u32	copy;
-	u32	multipath;
-	char	serial[20 + 1];
-	char	model[40 + 1];
-};
-
-/* What the next namespace and subsystem are, unless they are told otherwise. */
-struct ndbg_config {
-	struct ndbg_ns_config		ns;
-	struct ndbg_subsys_config	subsys;
-};
-
-/* A number, as a parameter or an attribute, and what it may be. */
-struct ndbg_number {
-	u32	*val;			/* where the parameter is */
-	u32	min;
-	u32	max;
-	bool	(*ok)(u32 val);
-	const char *what;
-};
-
-/* A number of bytes, a multiple of 4 KiB. */
-struct ndbg_bytes {
-	u64	*val;			/* where the parameter is */
-	u64	min;
-	u64	max;
-	bool	zero_ok;
-	const char *what;
-};
 
 enum ndbg_ns_state {
 	NDBG_NS_OFF,		/* allocated, not active: no command finds it */
@@ -206,6 +128,7 @@ struct ndbg_ns {
  * @group:	its configfs directory, unless @implicit
  * @namespaces_group: "namespaces"
  * @controllers_group: "controllers"
+ * @faults_group: "faults"
  * @entry:	in ndbg_subsystems
  * @ref:	the directory has one, each controller has one
  * @implicit:	made by a connect and gone with its one controller
@@ -215,12 +138,16 @@ struct ndbg_ns {
  *		NDBG_NS_ACTIVE
  * @ctrls:	controllers, by controller id
  * @paths:	struct ndbg_path, what is to be of controllers by address
+ * @faults_lock: @faults and what is in them; is taken around running_lock
+ * @faults:	struct ndbg_fault, oldest first
+ * @faults_enabled: how many of them are
  * @nqn:	its name
  */
 struct ndbg_subsys {
 	struct config_group	group;
 	struct config_group	namespaces_group;
 	struct config_group	controllers_group;
+	struct config_group	faults_group;
 	struct list_head	entry;
 	struct kref		ref;
 	bool			implicit;
@@ -229,6 +156,10 @@ struct ndbg_subsys {
 	struct xarray		namespaces;
 	struct xarray		ctrls;
 	struct list_head	paths;
+	/* taken in process context */
+	spinlock_t		faults_lock;
+	struct list_head	faults;
+	unsigned int		faults_enabled;
 	char			nqn[NVMF_NQN_SIZE];
 };
 
@@ -263,7 +194,11 @@ struct ndbg_queue {
 
 enum ndbg_cmd_flags {
 	NDBG_CMD_ABORTED,	/* stop, touch no more media */
+	NDBG_CMD_TIMED_OUT,	/* by the host, which has seen it time out */
 	NDBG_CMD_ABORT,		/* by an Abort command, which has said so */
+	NDBG_CMD_PARKED,	/* waits, whoever clears this executes it */
+	NDBG_CMD_LOST,		/* waits for ever */
+	NDBG_CMD_EXECUTED,	/* has nothing left to do but complete */
 	NDBG_CMD_DONE,		/* the controller is through with it */
 };
 
@@ -275,9 +210,15 @@ enum ndbg_cmd_flags {
  * @nvme_req:	must be first, see struct nvme_request
  * @sqe:	the command as the controller sees it
  * @queue:	the queue it came by
- * @work:	carries commands that may take long (ndbg_io_is_long())
+ * @work:	carries commands that may take long (ndbg_io_is_long()) or have
+ *		waited
+ * @timer:	ends a wait
  * @entry:	in ndbg_ctrl.running or ndbg_events.held
  * @flags:	enum ndbg_cmd_flags
+ * @plan:	what a fault has in store for it
+ * @status:	how it has ended, NDBG_CMD_EXECUTED
+ * @range:	of a Copy that has waited: the source range it goes on with
+ * @block:	and where in that
  * @ns:		namespace of an I/O command
  * @bytes:	media bytes read, written or freed so far
  * @ranges:	ranges a list had
@@ -288,8 +229,13 @@ struct ndbg_cmd {
 	struct nvme_command	sqe;
 	struct ndbg_queue	*queue;
 	struct work_struct	work;
+	struct hrtimer		timer;
 	struct list_head	entry;
 	unsigned long		flags;
+	struct ndbg_plan	plan;
+	u16			status;
+	u32			range;
+	u32			block;
 	struct ndbg_ns		*ns;
 	u64			bytes;
 	u32			ranges;
@@ -365,13 +311,14 @@ struct ndbg_events {
  *		the controller waits for it, so that nothing stale gets through
  * @lists:	buffers for range lists, so that I/O needs no allocation
  * @running_lock: @running
- * @running:	commands that may take long
+ * @running:	commands that may take long, or wait
  * @aer:	the NVMe core's event request, which is no block layer request
  * @events:	see struct ndbg_events
  * @smart:	SMART counters
  * @regs_lock:	@cc, @csts, @kato, @features, @behavior, Connect
  * @cc:		Controller Configuration
  * @csts:	Controller Status
+ * @fatal:	a fault has it answer nothing but fabrics commands; with CSTS.CFS
  * @kato:	keep-alive timeout in ms, 0 = off
  * @kato_work:	fires when the host has been silent for too long
  * @features:	current values of features 01h..0Fh
@@ -408,6 +355,7 @@ struct ndbg_ctrl {
 	struct mutex		regs_lock;
 	u32			cc;
 	u32			csts;
+	bool			fatal;
 	u32			kato;
 	struct delayed_work	kato_work;
 	u32			features[NDBG_NR_FEATURES];
@@ -446,28 +394,6 @@ static inline u64 ndbg_ns_blocks(const struct ndbg_ns *ns)
 {
 	return READ_ONCE(ns->config.size) >> READ_ONCE(ns->shift);
 }
-
-/* params.c: module parameters, and the rules that attributes share with them */
-extern const struct ndbg_bytes ndbg_size;
-extern const struct ndbg_bytes ndbg_memory;
-extern const struct ndbg_number ndbg_block_size;
-extern const struct ndbg_number ndbg_physical_block_size;
-extern const struct ndbg_number ndbg_mssrl;
-extern const struct ndbg_number ndbg_mcl;
-extern const struct ndbg_number ndbg_msrc;
-extern const struct ndbg_bytes ndbg_ro_start;
-extern const struct ndbg_bytes ndbg_ro_size;
-extern const struct ndbg_number ndbg_copy_on;
-extern const struct ndbg_number ndbg_copy_formats;
-extern const struct ndbg_number ndbg_fast_copy;
-extern const struct ndbg_number ndbg_queue_depth;
-int ndbg_params_check(void);
-void ndbg_params_get(struct ndbg_config *config);
-int ndbg_refuse(const char *name, const char *s, const char *what);
-int ndbg_parse_number(const char *name, const char *s,
-		      const struct ndbg_number *n, u32 *val);
-int ndbg_parse_bytes(const char *name, const char *s,
-		     const struct ndbg_bytes *b, u64 *val);
 
 /* control.c: configfs */
 int ndbg_control_init(void);
@@ -524,6 +450,13 @@ extern const struct blk_mq_ops ndbg_admin_mq_ops;
 void ndbg_submit_async_event(struct nvme_ctrl *nctrl);
 void ndbg_complete(struct ndbg_cmd *cmd, u16 status);
 bool ndbg_abort(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid);
+bool ndbg_park(struct ndbg_cmd *cmd, u64 ns);
+bool ndbg_hold(struct ndbg_cmd *cmd);
+void ndbg_wake_all(struct ndbg_ctrl *ctrl, unsigned int first);
+unsigned int ndbg_count_held(struct ndbg_ctrl *ctrl,
+			     const struct ndbg_fault *fault);
+unsigned int ndbg_release_held(struct ndbg_ctrl *ctrl,
+			       const struct ndbg_fault *fault, unsigned int nr);
 
 /* data.c: host memory */
 size_t ndbg_data_len(struct ndbg_cmd *cmd);
@@ -532,6 +465,7 @@ void ndbg_data_put(struct ndbg_data *data, const void *from, size_t len);
 void ndbg_data_get(struct ndbg_data *data, void *to, size_t len);
 void ndbg_data_zero(struct ndbg_data *data, size_t len);
 bool ndbg_data_equal(struct ndbg_data *data, const void *from, size_t len);
+void ndbg_data_flip(struct ndbg_data *data, size_t offset);
 
 /* fabrics.c: controller side; registers, Connect, keep-alive */
 void ndbg_fabrics_init(struct ndbg_ctrl *ctrl);
@@ -578,5 +512,6 @@ u16 ndbg_media_status(int err);
 
 /* copy.c: controller side; the Copy command */
 u16 ndbg_copy(struct ndbg_cmd *cmd);
+u64 ndbg_copy_blocks(struct ndbg_cmd *cmd);
 
 #endif /* NVME_DEBUG_H */

@@ -346,10 +346,12 @@ int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
 	return 0;
 }
 
-static int ndbg_spoil_part(struct ndbg_store *store, u64 pos, size_t len)
+typedef void ndbg_change_fn(struct page *page, u64 pos, size_t len);
+
+static int ndbg_change_part(struct ndbg_store *store, u64 pos, size_t len,
+			    ndbg_change_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
-	unsigned long units = ndbg_units(pos, len);
 	struct page *page;
 	int err;
 
@@ -357,14 +359,20 @@ static int ndbg_spoil_part(struct ndbg_store *store, u64 pos, size_t len)
 		spin_lock(ndbg_lock_of(store, index));
 		page = xa_load(&store->pages, index);
 		if (page)
-			set_page_private(page, page_private(page) | units |
-					       units << NDBG_UNITS);
+			fn(page, pos, len);
 		spin_unlock(ndbg_lock_of(store, index));
 		if (page)
 			return 0;
 		err = ndbg_add_page(store, index);
 	} while (!err);
 	return err;
+}
+
+static void ndbg_spoil_part(struct page *page, u64 pos, size_t len)
+{
+	unsigned long units = ndbg_units(pos, len);
+
+	set_page_private(page, page_private(page) | units | units << NDBG_UNITS);
 }
 
 /**
@@ -380,7 +388,7 @@ int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
 {
 	while (len) {
 		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
-		int err = ndbg_spoil_part(store, pos, n);
+		int err = ndbg_change_part(store, pos, n, ndbg_spoil_part);
 
 		if (err)
 			return err;
@@ -389,6 +397,26 @@ int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
 		cond_resched();
 	}
 	return 0;
+}
+
+static void ndbg_flip_part(struct page *page, u64 pos, size_t len)
+{
+	u8 *addr = kmap_local_page(page);
+
+	addr[offset_in_page(pos)] ^= 1;
+	kunmap_local(addr);
+}
+
+/**
+ * ndbg_store_flip - change one bit, of which nothing tells
+ * @store: to change
+ * @pos: which byte it is in
+ *
+ * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is.
+ */
+int ndbg_store_flip(struct ndbg_store *store, u64 pos)
+{
+	return ndbg_change_part(store, pos, 1, ndbg_flip_part);
 }
 
 /* Zero @len bytes in one page, which stays present if it was. */

@@ -41,6 +41,7 @@ int ndbg_store_compare(struct ndbg_store *store, u64 pos, size_t len,
 int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len);
+int ndbg_store_flip(struct ndbg_store *store, u64 pos);
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
 		     struct ndbg_data *data);
 void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len);

@@ -66,6 +66,8 @@ static struct ndbg_subsys *ndbg_subsys_alloc(const char *nqn, u32 max_nsid)
 	kref_init(&subsys->ref);
 	INIT_LIST_HEAD(&subsys->entry);
 	INIT_LIST_HEAD(&subsys->paths);
+	spin_lock_init(&subsys->faults_lock);
+	INIT_LIST_HEAD(&subsys->faults);
 	xa_init(&subsys->namespaces);
 	xa_init_flags(&subsys->ctrls, XA_FLAGS_ALLOC);
 	strscpy(subsys->nqn, nqn, sizeof(subsys->nqn));

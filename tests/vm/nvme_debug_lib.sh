@@ -4,6 +4,10 @@
 # shellcheck source=tests/vm/debug_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/debug_lib.sh"
 
+# A suite that ends early says where.
+set -E
+trap 'echo "# ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: status $?" >&2' ERR
+
 # shellcheck disable=SC2034 # used by the suites
 subsystems=/sys/kernel/config/nvme-debug/subsystems
 # A debug kernel takes several times as long.
@@ -20,6 +24,37 @@ put() {
 		return
 	fi
 	printf '%s' "${said##*: }"
+}
+
+# Values that no number is.
+# shellcheck disable=SC2034 # used by the suites
+long=$(printf 'x%.0s' {1..5000})
+# shellcheck disable=SC2034 # used by the suites
+numbers=('' ' ' -1 - + x 1x 0x 1.5 '1 2' 99999999999999999999 18446744073709551616 "$long")
+
+# refused FILE VALUE...: each with -EINVAL and a line in the log.
+refused() {
+	local file=$1 v said log
+	local name=${file#"${file%/*/*}"/}
+	shift
+	for v in "$@"; do
+		said=$(put "$file" "$v")
+		[ "$said" = 'Invalid argument' ] || check_equal "$name=$v refused" "$said" EINVAL
+	done
+	log=$(dmesg)
+	for v in "$@"; do
+		v=${v%%$'\n'*}
+		[[ $log = *"nvme_debug: $name=${v:0:48} refused: give "* ]] ||
+			not_ok "$name=${v:0:48} refused, and why"
+	done
+	ok "$name: $# bad values refused, and why"
+}
+
+# busy FILE VALUE WHAT: refused with -EBUSY, and what to do first.
+busy() {
+	local name=${1#"${1%/*/*}"/}
+	check_equal "$name cannot change now" "$(put "$1" "$2")" 'Device or resource busy'
+	check 'and says why' grep -q "nvme_debug: $name refused: in use, $3 first" <(dmesg)
 }
 
 # set_attrs DIRECTORY NAME=VALUE...
@@ -66,7 +101,7 @@ queue_has() { has "/sys/block/${1#/dev/}/queue/$2" "$3"; }
 # remove_subsys DIRECTORY: and all that is in it.
 remove_subsys() {
 	local dirs=()
-	mapfile -t dirs < <(compgen -G "$1/namespaces/*"; compgen -G "$1/controllers/*")
+	mapfile -t dirs < <(find "$1" -mindepth 2 -maxdepth 2 -type d)
 	rmdir "${dirs[@]}" "$1"
 }
 
@@ -85,3 +120,25 @@ fill() { dd if=/dev/urandom of="$1" bs=1M count="$2" oflag=direct status=none; }
 sum() { dd if="$1" bs=1M skip="$2" count="$3" iflag=direct status=none | sha256sum; }
 zeroes() { head -c "$1" /dev/zero | sha256sum; }
 pages() { echo "$(<$params/pages)"; }
+
+# What the suites share that use nvme_raw: $dev is the controller, $tmp a directory.
+tmp=$(mktemp -d)
+dev=''
+
+# raw KEY=VALUE...: status and DW0 of a command.
+raw() { nvme_raw "$dev" "$@"; }
+
+# blocks DISK FIRST COUNT: their bytes (512 byte blocks).
+blocks() { dd if="$1" bs=512 skip="$2" count="$3" iflag=direct status=none; }
+hash() { blocks "$@" | sha256sum; }
+
+# behavior CDFE: Set Features 16h.
+behavior() {
+	printf '00000000%02x00%s' "$1" "$(printf '0%.0s' {1..1012})" | xxd -r -p >"$tmp/hbs"
+	raw via=0 opcode=9 cdw10=0x16 in="$tmp/hbs"
+}
+# The two bytes of CDFE that Get Features 16h returns.
+get_behavior() {
+	raw via=0 opcode=10 cdw10=0x16 len=512 out="$tmp/got" >/dev/null
+	od -An -tx1 -j 4 -N 2 "$tmp/got" | xargs
+}

@@ -13,7 +13,6 @@ nqn=nqn.test:admin
 sub=$subsystems/$nqn
 all=0xffffffff
 trace=/sys/kernel/tracing/trace
-tmp=$(mktemp -d)
 
 # identify NAME CNS NSID STATUS: the status of Identify.
 identify() {

@@ -15,16 +15,12 @@ nqn=nqn.test:copy
 sub=$subsystems/$nqn
 ns=$sub/namespaces
 all=0xffffffff
-tmp=$(mktemp -d)
 trace=/sys/kernel/tracing
 
 # Namespaces 1 and 2 have 512 byte blocks, 3 has 4096, 4 is not active, 5 is huge and empty.
-d1='' d2='' d5='' dev=''
+d1='' d2='' d5=''
 
 # --- helpers ---
-
-# raw KEY=VALUE...: status and DW0 of a command.
-raw() { nvme_raw "$dev" "$@"; }
 
 # copy SDLBA RANGE... [KEY=VALUE...]: status and DW0 of a Copy to namespace 1, format 0.
 copy() {
@@ -36,11 +32,8 @@ copy() {
 	raw "${args[@]}"
 }
 
-# blocks DISK FIRST COUNT: their bytes (512 byte blocks).
-blocks() { dd if="$1" bs=512 skip="$2" count="$3" iflag=direct status=none; }
-# One line for each.
+# One line for each block.
 lines() { blocks "$@" | od -An -v -tx1 -w512; }
-hash() { blocks "$@" | sha256sum; }
 # Where all copies go that are to be refused, and what is beside it.
 snapshot() { hash "$d1" 1000 1048; }
 
@@ -72,16 +65,6 @@ copied() {
 	check_equal "$name" "$got" "$want"
 }
 
-# behavior CDFE: Set Features 16h.
-behavior() {
-	printf '00000000%02x00%s' "$1" "$(printf '0%.0s' {1..1012})" | xxd -r -p >"$tmp/hbs"
-	raw via=0 opcode=9 cdw10=0x16 in="$tmp/hbs"
-}
-# The two bytes of CDFE that Get Features 16h returns.
-get_behavior() {
-	raw via=0 opcode=10 cdw10=0x16 len=512 out="$tmp/got" >/dev/null
-	od -An -tx1 -j 4 -N 2 "$tmp/got" | xargs
-}
 feature() { raw via=0 opcode=9 nsid="$1" cdw10="$2" cdw11="$3"; }
 get_feature() { raw via=0 opcode=10 nsid="$1" cdw10="$2"; }
 id_ctrl() { nvme id-ctrl -o json "$dev" | jq -c "$1"; }
@@ -255,8 +238,8 @@ test_namespaces() {
 	for n in 40 41 46 47 48; do
 		skip "C$n" 'no protection information yet'
 	done
-	skip C43 'a matter of faults: all of a subsystem is reachable'
-	skip C44 'a matter of faults: a copy needs no resources but memory'
+	skip C43 'all of a subsystem is reachable: suite nvme_debug_faults'
+	skip C44 'a copy needs no resources but memory: suite nvme_debug_faults'
 	skip C55 'formats end too soon to see one from outside; no sanitize, no reservations'
 }
 

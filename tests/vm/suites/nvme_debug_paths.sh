@@ -13,7 +13,6 @@ set -euo pipefail
 
 nqn=nqn.test:paths
 sub=$subsystems/$nqn
-tmp=$(mktemp -d)
 
 # ana ADDRESS STATE: as if a path had changed.
 ana() { echo "$2" >"$sub/controllers/$1/ana_state"; }

@@ -11,29 +11,8 @@ set -euo pipefail
 
 nqn=nqn.test:shape
 sub=$subsystems/$nqn
-long=$(printf 'x%.0s' {1..5000})
 
 # --- values ---
-
-# refused FILE VALUE...: each with -EINVAL and a line in the log.
-refused() {
-	local file=$1 v said log
-	local name=${file#"${file%/*/*}"/}
-	shift
-	for v in "$@"; do
-		said=$(put "$file" "$v")
-		[ "$said" = 'Invalid argument' ] || check_equal "$name=$v refused" "$said" EINVAL
-	done
-	log=$(dmesg)
-	for v in "$@"; do
-		v=${v%%$'\n'*}
-		[[ $log = *"nvme_debug: $name=${v:0:48} refused: give "* ]] ||
-			not_ok "$name=${v:0:48} refused, and why"
-	done
-	ok "$name: $# bad values refused, and why"
-}
-
-numbers=('' ' ' -1 - + x 1x 0x 1.5 '1 2' 99999999999999999999 18446744073709551616 "$long")
 
 test_namespace_values() {
 	local ns=$sub/namespaces/1 before
@@ -140,13 +119,6 @@ test_names() {
 }
 
 # --- in use ---
-
-# busy FILE VALUE WHAT: refused with -EBUSY, and what to do first.
-busy() {
-	local name=${1#"${1%/*/*}"/}
-	check_equal "$name cannot change now" "$(put "$1" "$2")" 'Device or resource busy'
-	check 'and says why' grep -q "nvme_debug: $name refused: in use, $3 first" <(dmesg)
-}
 
 rmdir_fails() { check_equal "rmdir ${1##*/}: $2" "$(rmdir "$1" 2>&1 | sed 's/.*: //')" "$2"; }
 
