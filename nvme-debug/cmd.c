@@ -73,8 +73,59 @@ static u16 ndbg_execute(struct ndbg_cmd *cmd)
 		cmd->status = status;
 		set_bit(NDBG_CMD_EXECUTED, &cmd->flags);
 	}
+	if (ndbg_time_wait(cmd))
+		return NDBG_HELD;
 	ndbg_fault_strikes(cmd, NDBG_AT_END, &status);
 	return status;
+}
+
+static enum hrtimer_restart ndbg_complete_timer(struct hrtimer *timer)
+{
+	struct ndbg_cmd *cmd = container_of(timer, struct ndbg_cmd, timer);
+
+	ndbg_complete(cmd, cmd->status);
+	return HRTIMER_NORESTART;
+}
+
+/* A timer that expires at once leads to either kind of interrupt context. */
+static void ndbg_complete_in(struct ndbg_cmd *cmd, enum hrtimer_mode mode)
+{
+	hrtimer_init(&cmd->timer, CLOCK_MONOTONIC, mode);
+	cmd->timer.function = ndbg_complete_timer;
+	hrtimer_start(&cmd->timer, 0, mode);
+}
+
+static void ndbg_complete_io(struct ndbg_cmd *cmd, u16 status)
+{
+	cmd->status = status;
+	switch (READ_ONCE(ndbg_cmd_ctrl(cmd)->subsys->time.config.completion)) {
+	case NDBG_COMPLETE_SOFTIRQ:
+		ndbg_complete_in(cmd, HRTIMER_MODE_REL_SOFT);
+		break;
+	case NDBG_COMPLETE_TIMER:
+		ndbg_complete_in(cmd, HRTIMER_MODE_REL_HARD);
+		break;
+	default:
+		ndbg_complete(cmd, status);
+	}
+}
+
+static bool ndbg_complete_now(struct request *rq, void *data)
+{
+	struct ndbg_cmd *cmd = blk_mq_rq_to_pdu(rq);
+
+	if (hrtimer_cancel(&cmd->timer))
+		ndbg_complete(cmd, cmd->status);
+	return true;
+}
+
+/**
+ * ndbg_complete_all - complete what is only left to be
+ * @set: tag set whose commands have all been executed
+ */
+void ndbg_complete_all(struct blk_mq_tag_set *set)
+{
+	blk_mq_tagset_busy_iter(set, ndbg_complete_now, NULL);
 }
 
 /* An Abort that has found the command has said that it was aborted. */
@@ -89,7 +140,10 @@ static void ndbg_end(struct ndbg_cmd *cmd, u16 status)
 	}
 	if (test_bit(NDBG_CMD_ABORT, &cmd->flags))
 		status = NVME_SC_ABORT_REQ;
-	ndbg_complete(cmd, status);
+	if (cmd->queue->qid && !nvme_is_fabrics(&cmd->sqe))
+		ndbg_complete_io(cmd, status);
+	else
+		ndbg_complete(cmd, status);
 }
 
 static void ndbg_execute_here(struct ndbg_cmd *cmd)
@@ -137,6 +191,13 @@ static enum hrtimer_restart ndbg_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+static void ndbg_wake_in(struct ndbg_cmd *cmd, u64 ns)
+{
+	hrtimer_init(&cmd->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	cmd->timer.function = ndbg_timer;
+	hrtimer_start(&cmd->timer, ns_to_ktime(ns), HRTIMER_MODE_REL);
+}
+
 /**
  * ndbg_park - have a command wait
  * @cmd: being executed
@@ -159,8 +220,7 @@ bool ndbg_park(struct ndbg_cmd *cmd, u64 ns)
 			list_add_tail(&cmd->entry, &ctrl->running);
 		set_bit(NDBG_CMD_PARKED, &cmd->flags);
 		if (ns)
-			hrtimer_start(&cmd->timer, ns_to_ktime(ns),
-				      HRTIMER_MODE_REL);
+			ndbg_wake_in(cmd, ns);
 	}
 	spin_unlock(&ctrl->running_lock);
 	return parked;
@@ -308,6 +368,7 @@ static void ndbg_init_cmd(struct ndbg_cmd *cmd, struct ndbg_queue *queue)
 	cmd->plan.fault = NULL;
 	cmd->plan.armed = false;
 	cmd->plan.waited = false;
+	cmd->arrived = 0;
 	cmd->range = 0;
 	cmd->block = 0;
 	cmd->ns = NULL;
@@ -338,6 +399,18 @@ void ndbg_submit_async_event(struct nvme_ctrl *nctrl)
 	ndbg_execute_here(cmd);
 }
 
+/* Its time begins, and its fate is decided. */
+static void ndbg_arrive(struct ndbg_cmd *cmd)
+{
+	if (nvme_is_fabrics(&cmd->sqe))
+		return;
+	if (cmd->queue->qid)
+		ndbg_time_begin(cmd);
+	else if (cmd->sqe.common.opcode == nvme_admin_async_event)
+		return;
+	ndbg_fault_decide(cmd);
+}
+
 static blk_status_t ndbg_queue_rq(struct blk_mq_hw_ctx *hctx,
 				  const struct blk_mq_queue_data *bd)
 {
@@ -356,9 +429,7 @@ static blk_status_t ndbg_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return ret;
 
 	ndbg_init_cmd(cmd, queue);
-	if (!nvme_is_fabrics(&cmd->sqe) &&
-	    (queue->qid || cmd->sqe.common.opcode != nvme_admin_async_event))
-		ndbg_fault_decide(cmd);
+	ndbg_arrive(cmd);
 	nvme_start_request(rq);
 	if (queue->qid && ndbg_io_is_long(cmd))
 		ndbg_start_work(cmd);
@@ -426,7 +497,6 @@ static int ndbg_init_request(struct blk_mq_tag_set *set, struct request *rq,
 	nvme_req(rq)->cmd = &cmd->sqe;
 	INIT_WORK(&cmd->work, ndbg_execute_work);
 	hrtimer_init(&cmd->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	cmd->timer.function = ndbg_timer;
 	return 0;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nvme-debug: configfs: subsystems, and what attributes have in common. The
- * rest is in control_ns.c, control_path.c and control_fault.c.
+ * rest is in control_ns.c, control_path.c, control_fault.c and
+ * control_time.c.
  *
  *   subsystems/NQN/                   mkdir: a subsystem
  *   subsystems/NQN/namespaces/NSID/   mkdir: a namespace
  *   subsystems/NQN/controllers/ADDR/  mkdir: what a controller is to be
  *   subsystems/NQN/faults/NAME/       mkdir: what is to go wrong
+ *   subsystems/NQN/time/              how long commands take
  *
  * A store function reads the value, then changes what it is about under
  * ndbg_lock. Whatever is refused says in the kernel log what to do instead.
@@ -343,6 +345,9 @@ static struct config_group *ndbg_make_subsys(struct config_group *group,
 	config_group_init_type_name(&subsys->faults_group, "faults",
 				    &ndbg_faults_type);
 	configfs_add_default_group(&subsys->faults_group, &subsys->group);
+	config_group_init_type_name(&subsys->time.group, "time",
+				    &ndbg_time_type);
+	configfs_add_default_group(&subsys->time.group, &subsys->group);
 	return &subsys->group;
 }
 

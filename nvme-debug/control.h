@@ -53,4 +53,7 @@ extern const struct config_item_type ndbg_controllers_type;
 /* control_fault.c */
 extern const struct config_item_type ndbg_faults_type;
 
+/* control_time.c */
+extern const struct config_item_type ndbg_time_type;
+
 #endif /* NVME_DEBUG_CONTROL_H */

@@ -75,6 +75,7 @@ static void ndbg_stop_io(struct ndbg_ctrl *ctrl, bool remove)
 		clear_bit(NDBG_Q_LIVE, &ctrl->queues[i].flags);
 	ndbg_disconnect_queues(ctrl, 1);
 	flush_workqueue(ctrl->wq);
+	ndbg_complete_all(nctrl->tagset);
 	nvme_cancel_tagset(nctrl);
 	if (remove) {
 		nvme_unquiesce_io_queues(nctrl);

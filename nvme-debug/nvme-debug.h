@@ -20,7 +20,7 @@
  * - ndbg_ctrl.regs_lock (a mutex) orders registers, features and Connect. Who
  *   holds it may wait for ndbg_ctrl.media, so inside of that nobody takes it.
  * - ndbg_events.lock and ndbg_ctrl.running_lock are innermost; the latter may be
- *   taken inside of ndbg_subsys.faults_lock.
+ *   taken inside of ndbg_subsys.faults_lock. ndbg_time.lock is innermost, too.
  * - A command that waits (ndbg_park()) holds none of these.
  */
 #ifndef NVME_DEBUG_H
@@ -44,6 +44,7 @@
 #include "config.h"
 #include "fault.h"
 #include "store.h"
+#include "time.h"
 
 #define NDBG_NAME		"nvme-debug"
 #define NDBG_FIRMWARE		"1.0"
@@ -141,6 +142,7 @@ struct ndbg_ns {
  * @faults_lock: @faults and what is in them; is taken around running_lock
  * @faults:	struct ndbg_fault, oldest first
  * @faults_enabled: how many of them are
+ * @time:	how long commands take
  * @nqn:	its name
  */
 struct ndbg_subsys {
@@ -160,6 +162,7 @@ struct ndbg_subsys {
 	spinlock_t		faults_lock;
 	struct list_head	faults;
 	unsigned int		faults_enabled;
+	struct ndbg_time	time;
 	char			nqn[NVMF_NQN_SIZE];
 };
 
@@ -212,10 +215,11 @@ enum ndbg_cmd_flags {
  * @queue:	the queue it came by
  * @work:	carries commands that may take long (ndbg_io_is_long()) or have
  *		waited
- * @timer:	ends a wait
+ * @timer:	ends a wait, or completes
  * @entry:	in ndbg_ctrl.running or ndbg_events.held
  * @flags:	enum ndbg_cmd_flags
  * @plan:	what a fault has in store for it
+ * @arrived:	when it was sent, ns since boot, if it is to take time
  * @status:	how it has ended, NDBG_CMD_EXECUTED
  * @range:	of a Copy that has waited: the source range it goes on with
  * @block:	and where in that
@@ -233,6 +237,7 @@ struct ndbg_cmd {
 	struct list_head	entry;
 	unsigned long		flags;
 	struct ndbg_plan	plan;
+	u64			arrived;
 	u16			status;
 	u32			range;
 	u32			block;
@@ -449,6 +454,7 @@ extern const struct blk_mq_ops ndbg_mq_ops;
 extern const struct blk_mq_ops ndbg_admin_mq_ops;
 void ndbg_submit_async_event(struct nvme_ctrl *nctrl);
 void ndbg_complete(struct ndbg_cmd *cmd, u16 status);
+void ndbg_complete_all(struct blk_mq_tag_set *set);
 bool ndbg_abort(struct ndbg_ctrl *ctrl, u16 sqid, u16 cid);
 bool ndbg_park(struct ndbg_cmd *cmd, u64 ns);
 bool ndbg_hold(struct ndbg_cmd *cmd);

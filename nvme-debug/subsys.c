@@ -68,6 +68,7 @@ static struct ndbg_subsys *ndbg_subsys_alloc(const char *nqn, u32 max_nsid)
 	INIT_LIST_HEAD(&subsys->paths);
 	spin_lock_init(&subsys->faults_lock);
 	INIT_LIST_HEAD(&subsys->faults);
+	ndbg_time_init(&subsys->time);
 	xa_init(&subsys->namespaces);
 	xa_init_flags(&subsys->ctrls, XA_FLAGS_ALLOC);
 	strscpy(subsys->nqn, nqn, sizeof(subsys->nqn));

@@ -12,6 +12,7 @@
  *   out=FILE      where its data goes, from the controller; needs len=
  *   len=BYTES     size of its data
  *   fill=BYTE     what its data is, unless there is a file
+ *   time=1        print, too, the nanoseconds it has taken
  *
  * A Copy (opcode 19h) when there are ranges:
  *   range=[SNSID@]SLBA+BLOCKS[*TIMES]   a source range; repeatable
@@ -29,6 +30,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nvme-raw.h"
@@ -44,7 +46,7 @@ struct range {
 };
 
 static struct {
-	u64 opcode, flags, nsid, via, len, nr, sdlba, format, sopt, fill;
+	u64 opcode, flags, nsid, via, len, nr, sdlba, format, sopt, fill, time;
 	u64 cdw[16];
 	bool has_via, has_len;
 	const char *in, *out;
@@ -115,6 +117,7 @@ static bool set_number(const char *key, const char *value)
 		{ "len", &opt.len },	   { "nr", &opt.nr },
 		{ "sdlba", &opt.sdlba },   { "format", &opt.format },
 		{ "sopt", &opt.sopt },	   { "fill", &opt.fill },
+		{ "time", &opt.time },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -271,11 +274,32 @@ static void build_command(u8 *sqe)
 			put(sqe + 4 * i, opt.cdw[i], 4);
 }
 
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* Returns the nanoseconds it has taken. */
+static u64 send_command(struct nvme_raw *raw, const char *ctrl)
+{
+	int fd = must_open("/dev/nvme-raw", O_RDWR);
+	u64 begin;
+
+	raw->ctrl_fd = must_open(ctrl, O_RDWR);
+	begin = now();
+	if (ioctl(fd, NVME_RAW_SEND, raw))
+		t_die("%s: not sent: %s", ctrl, strerror(errno));
+	return now() - begin;
+}
+
 int main(int argc, char **argv)
 {
 	struct nvme_raw raw = {};
 	void *data;
-	int fd;
+	u64 took;
 
 	if (argc < 2)
 		t_die("usage: nvme_raw CTRL KEY=VALUE...");
@@ -286,13 +310,13 @@ int main(int argc, char **argv)
 	raw.via = opt.has_via ? opt.via : opt.nsid;
 	raw.data = (uintptr_t)sealed(data);
 	raw.len = opt.len;
-	raw.ctrl_fd = must_open(argv[1], O_RDWR);
-	fd = must_open("/dev/nvme-raw", O_RDWR);
-	if (ioctl(fd, NVME_RAW_SEND, &raw))
-		t_die("%s: not sent: %s", argv[1], strerror(errno));
+	took = send_command(&raw, argv[1]);
 	if (opt.out)
 		write_output(data);
-	printf("%#x %llu\n", raw.status, (u64)raw.result & 0xffffffff);
+	printf("%#x %llu", raw.status, (u64)raw.result & 0xffffffff);
+	if (opt.time)
+		printf(" %llu", took);
+	putchar('\n');
 	free(data);
 	return 0;
 }
