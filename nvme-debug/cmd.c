@@ -5,9 +5,9 @@
  *
  * A command is executed where it is submitted, or by a worker if it may take
  * long (ndbg_io_is_long()) or has waited. Only who executes a command completes
- * it; a timeout or an Abort merely asks it to stop. So a command that has been given up on
- * never touches media, nor the memory of a request that serves someone else by
- * now.
+ * it, or has a timer do that; a timeout or an Abort merely asks it to stop. So a
+ * command that has been given up on never touches media, nor the memory of a
+ * request that serves someone else by now.
  */
 #include "nvme-debug.h"
 
@@ -95,6 +95,16 @@ static void ndbg_complete_in(struct ndbg_cmd *cmd, enum hrtimer_mode mode)
 	hrtimer_start(&cmd->timer, 0, mode);
 }
 
+/* The second one is looked up by command id, as an interrupt handler would. */
+static void ndbg_complete_twice(struct ndbg_cmd *cmd, u16 status)
+{
+	struct blk_mq_tags *tags = blk_mq_rq_from_pdu(cmd)->mq_hctx->tags;
+	u16 cid = cmd->sqe.common.command_id;
+
+	ndbg_complete(cmd, status);
+	WARN_ON_ONCE(nvme_find_rq(tags, cid));
+}
+
 static void ndbg_complete_io(struct ndbg_cmd *cmd, u16 status)
 {
 	cmd->status = status;
@@ -106,7 +116,10 @@ static void ndbg_complete_io(struct ndbg_cmd *cmd, u16 status)
 		ndbg_complete_in(cmd, HRTIMER_MODE_REL_HARD);
 		break;
 	default:
-		ndbg_complete(cmd, status);
+		if (ndbg_fault_twice(cmd))
+			ndbg_complete_twice(cmd, status);
+		else
+			ndbg_complete(cmd, status);
 	}
 }
 

@@ -226,6 +226,7 @@ static const char *const ndbg_action_names[] = {
 	[NDBG_FAULT_STATUS]	= "status",
 	[NDBG_FAULT_CORRUPT]	= "corrupt",
 	[NDBG_FAULT_LOSE]	= "lose",
+	[NDBG_FAULT_TWICE]	= "twice",
 	[NDBG_FAULT_DISCONNECT]	= "disconnect",
 	[NDBG_FAULT_FATAL]	= "fatal",
 	[NDBG_FAULT_REMOVE]	= "remove",
@@ -233,7 +234,7 @@ static const char *const ndbg_action_names[] = {
 
 static const struct ndbg_number ndbg_fault_action_rule = {
 	.max	= ARRAY_SIZE(ndbg_action_names) - 1,
-	.what	= "none, status, corrupt, lose, disconnect, fatal or remove",
+	.what	= "none, status, corrupt, lose, twice, disconnect, fatal or remove",
 };
 
 #define NDBG_FAULT_ATTR(_name, _kind, _rule, _names)			\

@@ -351,6 +351,15 @@ bool ndbg_fault_strikes(struct ndbg_cmd *cmd, enum ndbg_fault_at at,
 	return ndbg_act(cmd, status);
 }
 
+/**
+ * ndbg_fault_twice - is a command to complete twice?
+ * @cmd: about to
+ */
+bool ndbg_fault_twice(const struct ndbg_cmd *cmd)
+{
+	return cmd->plan.fault && cmd->plan.config.action == NDBG_FAULT_TWICE;
+}
+
 /* Wrong data. */
 
 /**

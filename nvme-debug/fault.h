@@ -28,6 +28,7 @@ enum ndbg_fault_action {
 	NDBG_FAULT_STATUS,	/* ends with this status */
 	NDBG_FAULT_CORRUPT,	/* one bit of one block is wrong */
 	NDBG_FAULT_LOSE,	/* never completes */
+	NDBG_FAULT_TWICE,	/* completes again */
 	NDBG_FAULT_DISCONNECT,	/* the connection is lost */
 	NDBG_FAULT_FATAL,	/* the controller answers nothing any more */
 	NDBG_FAULT_REMOVE,	/* the controller is pulled out */
@@ -122,6 +123,7 @@ bool ndbg_fault_in_range(const struct ndbg_cmd *cmd, u32 range);
 bool ndbg_fault_strikes(struct ndbg_cmd *cmd, enum ndbg_fault_at at,
 			u16 *status);
 bool ndbg_fault_lose(struct ndbg_cmd *cmd);
+bool ndbg_fault_twice(const struct ndbg_cmd *cmd);
 bool ndbg_fault_corrupts(const struct ndbg_cmd *cmd);
 void ndbg_fault_corrupt(struct ndbg_cmd *cmd);
 

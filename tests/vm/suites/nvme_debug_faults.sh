@@ -77,11 +77,12 @@ copy_ids() {
 }
 
 # begin_copy [ATTRIBUTE=VALUE]...: a Copy of eight ranges of eight blocks to block 1000, which
-# a fault holds, that has these attributes too. Sets pid, cid, qid.
+# a fault holds, that has these attributes too. Sets pid, cid, qid, held.
 begin_copy() {
 	fault hold opcode=0x19 hold=1 "$@"
 	traced begin_eight
 	copy_ids
+	held=$(image)
 }
 # begin_one: a Copy of one range, which a fault has struck.
 # shellcheck disable=SC2317 # called by traced
@@ -123,9 +124,9 @@ io_timeout() {
 	echo "${1}000" >"/sys/block/${d1#/dev/}/queue/io_timeout"
 }
 
-# start: connect, wait for the disks.
+# start [OPTION...]: connect, wait for the disks.
 start() {
-	connect $nqn faults
+	connect $nqn faults "$@"
 	dev=/dev/$(ctrl_of faults)
 	wait_for 20 ns_disk $nqn 1
 	wait_for 20 ns_disk $nqn 2
@@ -301,7 +302,7 @@ test_ranges() {
 # --- hold ---
 
 test_hold() {
-	local pid qid cid before more
+	local pid qid cid held before more
 	before=$(image)
 	begin_copy
 	check_equal 'held at the start: nothing is written' "$(image)" "$before"
@@ -342,7 +343,7 @@ test_hold() {
 
 # What it was based on is looked at again.
 test_hold_and_change() {
-	local pid qid cid before
+	local pid qid cid held before
 	scribble
 	before=$(hash "$d1" 1020 200)
 	begin_copy at=range range=2 blocks=4
@@ -374,16 +375,17 @@ test_hold_and_change() {
 	no_fault hold
 }
 
-# stopped STATUS: the copy has ended with that, in range 2; nothing writes afterwards.
+# stopped NAME STATUS: the copy has ended with that where it was held; nothing writes afterwards.
 stopped() {
 	wait "$pid"
 	check_equal "$1" "$(<"$tmp/copy")" "$2"
+	check_equal "$1: it was stopped where it was" "$(image)" "$held"
 	scribble
 	nobody_writes "$1: nothing is written afterwards"
 }
 
 test_stopped() {
-	local pid qid cid
+	local pid qid cid held
 	begin_copy at=range range=2
 	check_equal 'Abort of a Copy that is held' "$(raw via=0 opcode=8 cdw10=$((cid << 16 | qid)))" \
 		'0 0'
@@ -405,6 +407,20 @@ test_stopped() {
 	check_equal 'F7 the controller was not reset for it' "$(get_behavior)" '0c 00'
 	io_timeout 30
 	no_fault hold
+}
+
+# Nor after the controller has missed the host.
+test_keep_alive() {
+	local pid qid cid held
+	disconnect faults
+	start -k ${debug_kernel:+1}2
+	fault ka admin=1 opcode=0x18 action=lose times=1
+	begin_copy at=range range=2
+	stopped 'C59 F38 keep-alive' '0x8 2'
+	check 'C59 F38 it was lost' fault_has ka hits 1
+	no_fault hold ka
+	disconnect faults
+	start
 }
 
 # --- never, late, wrong ---
@@ -485,6 +501,19 @@ test_corrupt() {
 	check_equal 'corrupt Copy: one bit in one block' "$(bits "$tmp/good" "$tmp/bad")" 17:1
 }
 
+# Whoever took a second completion for another command's would fail that.
+test_twice() {
+	local n
+	fault f opcode=2 action=twice
+	dd if="$d1" of="$tmp/twice" bs=4k count=20 iflag=direct status=none
+	n=$(dmesg | grep -c 'genctr mismatch' || :)
+	no_fault f
+	dd if="$d1" of="$tmp/once" bs=4k count=20 iflag=direct status=none
+	check 'complete twice: the data is right' cmp "$tmp/once" "$tmp/twice"
+	# The kernel does not log more than ten in a row.
+	check 'complete twice: the host has refused the second ones' test "$n" -ge 5
+}
+
 # --- the controller ---
 
 test_controller() {
@@ -542,9 +571,11 @@ test_ranges
 test_hold
 test_hold_and_change
 test_stopped
+test_keep_alive
 test_lost
 test_delay
 test_corrupt
+test_twice
 test_controller
 disconnect faults
 mkdir $faults/left
