@@ -13,6 +13,7 @@
  *   len=BYTES     size of its data
  *   fill=BYTE     what its data is, unless there is a file
  *   time=1        print, too, the nanoseconds it has taken
+ *   repeat=N      send it N times, one line for each
  *
  * A Copy (opcode 19h) when there are ranges:
  *   range=[SNSID@]SLBA+BLOCKS[*TIMES]   a source range; repeatable
@@ -46,7 +47,8 @@ struct range {
 };
 
 static struct {
-	u64 opcode, flags, nsid, via, len, nr, sdlba, format, sopt, fill, time;
+	u64 opcode, flags, nsid, via, len, nr, sdlba, format, sopt, fill, time,
+		repeat;
 	u64 cdw[16];
 	bool has_via, has_len;
 	const char *in, *out;
@@ -117,7 +119,7 @@ static bool set_number(const char *key, const char *value)
 		{ "len", &opt.len },	   { "nr", &opt.nr },
 		{ "sdlba", &opt.sdlba },   { "format", &opt.format },
 		{ "sopt", &opt.sopt },	   { "fill", &opt.fill },
-		{ "time", &opt.time },
+		{ "time", &opt.time },	   { "repeat", &opt.repeat },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -282,24 +284,24 @@ static u64 now(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* Returns the nanoseconds it has taken. */
-static u64 send_command(struct nvme_raw *raw, const char *ctrl)
+static void send_command(int fd, struct nvme_raw *raw)
 {
-	int fd = must_open("/dev/nvme-raw", O_RDWR);
-	u64 begin;
+	u64 begin = now(), took;
 
-	raw->ctrl_fd = must_open(ctrl, O_RDWR);
-	begin = now();
 	if (ioctl(fd, NVME_RAW_SEND, raw))
-		t_die("%s: not sent: %s", ctrl, strerror(errno));
-	return now() - begin;
+		t_die("not sent: %s", strerror(errno));
+	took = now() - begin;
+	printf("%#x %llu", raw->status, (u64)raw->result & 0xffffffff);
+	if (opt.time)
+		printf(" %llu", took);
+	putchar('\n');
 }
 
 int main(int argc, char **argv)
 {
 	struct nvme_raw raw = {};
 	void *data;
-	u64 took;
+	int fd;
 
 	if (argc < 2)
 		t_die("usage: nvme_raw CTRL KEY=VALUE...");
@@ -310,13 +312,12 @@ int main(int argc, char **argv)
 	raw.via = opt.has_via ? opt.via : opt.nsid;
 	raw.data = (uintptr_t)sealed(data);
 	raw.len = opt.len;
-	took = send_command(&raw, argv[1]);
+	raw.ctrl_fd = must_open(argv[1], O_RDWR);
+	fd = must_open("/dev/nvme-raw", O_RDWR);
+	for (u64 i = 0; i < (opt.repeat ? opt.repeat : 1); i++)
+		send_command(fd, &raw);
 	if (opt.out)
 		write_output(data);
-	printf("%#x %llu", raw.status, (u64)raw.result & 0xffffffff);
-	if (opt.time)
-		printf(" %llu", took);
-	putchar('\n');
 	free(data);
 	return 0;
 }

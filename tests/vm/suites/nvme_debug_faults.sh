@@ -42,15 +42,14 @@ copy() {
 	raw "${args[@]}"
 }
 
-# read_block LBA...: status of a Read each, in one line; r reads, and only says whether it failed.
+# read_block LBA...: status of a Read each, in one line.
 read_block() {
 	local lba
 	for lba; do raw opcode=2 nsid=1 cdw10="$lba" len=512 | cut -d ' ' -f 1; done | xargs
 }
 # fates N: of N Reads, 1 for each that is struck, else 0.
 fates() {
-	local i
-	for ((i = 0; i < $1; i++)); do raw opcode=2 nsid=1 len=512; done |
+	raw opcode=2 nsid=1 len=512 repeat="$1" |
 		sed 's/^0 0$/0/; s/^0x.*/1/' | tr -d '\n'
 }
 

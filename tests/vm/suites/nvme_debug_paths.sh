@@ -195,6 +195,46 @@ test_anatt() {
 	check 'and takes the path again' wait_for 20 host_ana_is a optimized
 }
 
+# write_block N: on its way by path a, the only optimized one.
+# shellcheck disable=SC2317 # called by check
+write_block() { dd if="$tmp/block" of="$disk" bs=4k seek="$1" oflag=direct status=none; }
+# shellcheck disable=SC2317 # called by check
+has_block() { cmp "$tmp/block" <(dd if="$disk" bs=4k skip="$1" count=1 iflag=direct status=none); }
+
+# A path that goes with commands on it, held or not: they go by the other.
+test_faults() {
+	local fault=$sub/faults/f pid
+	head -c 4096 /dev/urandom >"$tmp/block"
+	ana b non-optimized
+	wait_for 10 host_ana_is b non-optimized
+	mkdir "$fault"
+	set_attrs "$fault" opcode=1 hold=1 times=1 enable=1
+	write_block 1 &
+	pid=$!
+	check 'F36 a Write is held on its path' wait_for 20 grep -qx 'held 1' "$fault/stats"
+	disconnect a
+	check 'F36 which goes: it does not fail' wait $pid
+	check 'F36 and is written by the other' has_block 1
+	connect $nqn a -D -k 30
+	wait_for 20 host_ana_is a optimized
+
+	set_attrs "$fault" enable=0 hold=0 cntlid="$(<"$sub/controllers/a/cntlid")" action=status \
+		status=0x371 enable=1
+	check 'F36 a path error: sent by the other' write_block 2
+	check 'F36 and written' has_block 2
+	check 'F36 the fault was of one controller' grep -qx 'hits 1' "$fault/stats"
+
+	set_attrs "$fault" enable=0 action=remove enable=1
+	check 'F5 F36 a path that is pulled out: a Write does not fail' write_block 3
+	check 'F5 F36 and is written' has_block 3
+	check 'F5 F36 the path is gone' wait_for 20 has "$sub/controllers/a/device" ''
+	rmdir "$fault"
+	connect $nqn a -D -k 30
+	wait_for 20 host_ana_is a optimized
+	ana b optimized
+	wait_for 10 host_ana_is b optimized
+}
+
 # Without a directory a path is as by default; one made later is about the same controller.
 test_directories() {
 	connect $nqn c -D -k 30
@@ -236,6 +276,7 @@ test_statuses
 test_load
 test_anatt
 test_directories
+test_faults
 nvme disconnect -n $nqn >/dev/null
 remove_subsys $sub
 check 'no page is left' test "$(pages)" = 0
