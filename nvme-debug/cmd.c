@@ -51,6 +51,13 @@ static u16 ndbg_execute_io(struct ndbg_cmd *cmd)
 	return status;
 }
 
+static u16 ndbg_execute_admin(struct ndbg_cmd *cmd)
+{
+	if (!test_bit(NDBG_Q_CONNECTED, &cmd->queue->flags))
+		return NVME_SC_ABORT_QUEUE;
+	return ndbg_admin_cmd(cmd);
+}
+
 /* A command may run several times, with waits between, but ends once. */
 static u16 ndbg_execute(struct ndbg_cmd *cmd)
 {
@@ -67,7 +74,7 @@ static u16 ndbg_execute(struct ndbg_cmd *cmd)
 		return NDBG_HELD;
 	if (!test_bit(NDBG_CMD_EXECUTED, &cmd->flags)) {
 		status = cmd->queue->qid ? ndbg_execute_io(cmd) :
-					   ndbg_admin_cmd(cmd);
+					   ndbg_execute_admin(cmd);
 		if (status == NDBG_HELD)
 			return status;
 		cmd->status = status;

@@ -408,6 +408,19 @@ test_stopped() {
 	no_fault hold
 }
 
+test_stopped_admin() {
+	local pid
+	fault hold admin=1 opcode=9 hold=1 times=1
+	begin "$tmp/set" raw via=0 opcode=9 cdw10=4 cdw11=300
+	wait_for 20 fault_has hold held 1
+	nvme reset "$dev"
+	wait "$pid"
+	check_equal 'a reset ends a Set Features that is held' "$(<"$tmp/set")" '0x8 0'
+	check_equal 'which has set nothing' "$(raw via=0 opcode=10 cdw10=4)" '0 0'
+	no_fault hold
+	behavior 0x0c >/dev/null
+}
+
 # Nor after the controller has missed the host.
 test_keep_alive() {
 	local pid qid cid held
@@ -570,6 +583,7 @@ test_ranges
 test_hold
 test_hold_and_change
 test_stopped
+test_stopped_admin
 test_keep_alive
 test_lost
 test_delay
