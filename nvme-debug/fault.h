@@ -43,7 +43,7 @@ enum ndbg_fault_action {
  * @nsid:	namespace id, 0 = any
  * @cntlid:	controller id, 0 = any
  * @skip:	spare that many first
- * @every:	then only every so manieth
+ * @every:	then only the last of so many
  * @probability: and of these so many in a million
  * @seed:	which of them that are
  * @times:	at most so often, 0 = no bound
