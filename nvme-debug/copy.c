@@ -5,7 +5,8 @@
  * Everything that can be known to be wrong is checked before the first write:
  * such a failure leaves the destination alone and DW0 at 0. After that the
  * ranges are copied one after the other, so a failure leaves DW0 at the first
- * range that is not, or not wholly, copied, and all before it are.
+ * range that is not, or not wholly, copied, and all before it are. To readers a
+ * page changes at once, also where several ranges meet in it (ndbg_store_copy()).
  */
 #include <linux/sizes.h>
 
@@ -58,6 +59,8 @@ static_assert(sizeof(struct ndbg_source) * NVME_COPY_MAX_RANGES <=
  * @nr:		number of these
  * @sdlba:	first logical block of the destination
  * @total:	logical blocks of all source ranges
+ * @gather:	what is being copied
+ * @pos:	where what the command tells as written ends, in bytes
  */
 struct ndbg_copy {
 	struct ndbg_cmd		*cmd;
@@ -66,6 +69,8 @@ struct ndbg_copy {
 	unsigned int		nr;
 	u64			sdlba;
 	u64			total;
+	struct ndbg_gather	gather;
+	u64			pos;
 };
 
 /* Formats 2 and 3 name the source's namespace. */
@@ -262,80 +267,137 @@ static bool ndbg_copy_dead(struct ndbg_cmd *cmd, const struct ndbg_ns *from)
 	return ndbg_cmd_dead(cmd) || READ_ONCE(from->state) != NDBG_NS_ON;
 }
 
-/* Copy one range in pieces. @dst, @src and @len in bytes. */
-static u16 ndbg_copy_range(struct ndbg_cmd *cmd, u64 dst, struct ndbg_ns *from,
+/* The range that the first block that is not written is to come from. */
+static u32 ndbg_first_left(const struct ndbg_copy *copy)
+{
+	u64 blocks = (copy->pos >> copy->cmd->ns->shift) - copy->sdlba;
+	u32 i = 0;
+
+	while (i < copy->nr - 1 && blocks >= copy->sources[i].nlb)
+		blocks -= copy->sources[i++].nlb;
+	return i;
+}
+
+/* Have the command tell what is written by now. */
+static void ndbg_copy_tell(struct ndbg_copy *copy)
+{
+	u64 pos = ndbg_gather_pos(&copy->gather);
+
+	copy->cmd->bytes += pos - copy->pos;
+	copy->pos = pos;
+	copy->cmd->result.u32 = cpu_to_le32(ndbg_first_left(copy));
+}
+
+static u16 ndbg_copy_flush(struct ndbg_copy *copy)
+{
+	int err = ndbg_gather_flush(&copy->gather);
+
+	ndbg_copy_tell(copy);
+	return ndbg_media_status(err);
+}
+
+/* Copy one range in pieces. @src and @len in bytes. */
+static u16 ndbg_copy_range(struct ndbg_copy *copy, struct ndbg_ns *from,
 			   u64 src, u64 len)
 {
 	while (len) {
 		u64 n = min_t(u64, len, NDBG_COPY_PIECE);
 		int err;
 
-		if (ndbg_copy_dead(cmd, from))
+		if (ndbg_copy_dead(copy->cmd, from))
 			return NVME_SC_ABORT_REQ;
-		err = ndbg_store_copy(&cmd->ns->store, dst, &from->store, src,
-				      n);
+		err = ndbg_store_copy(&copy->gather, &from->store, src, n);
+		ndbg_copy_tell(copy);
 		if (err)
 			return ndbg_media_status(err);
-		cmd->bytes += n;
-		dst += n;
 		src += n;
 		len -= n;
 	}
 	return NVME_SC_SUCCESS;
 }
 
-/* Blocks @from to @to of source range @i, whose first goes to @sdlba. */
-static u16 ndbg_copy_part(const struct ndbg_copy *copy, unsigned int i,
-			  u64 sdlba, u32 from, u32 to)
+/* Blocks @from to @to of source range @i. */
+static u16 ndbg_copy_part(struct ndbg_copy *copy, unsigned int i, u32 from,
+			  u32 to)
 {
 	const struct ndbg_source *source = &copy->sources[i];
 	unsigned int shift = copy->cmd->ns->shift;
 
-	return ndbg_copy_range(copy->cmd, (sdlba + from) << shift, source->ns,
-			       (source->slba + from) << shift,
+	return ndbg_copy_range(copy, source->ns, (source->slba + from) << shift,
 			       (u64)(to - from) << shift);
 }
 
-/* Should it wait, it goes on where it says it is. */
-static u16 ndbg_copy_source(const struct ndbg_copy *copy, unsigned int i,
-			    u64 sdlba)
+/*
+ * Should it wait, it goes on where it says it is: what it has gathered is not
+ * kept but written before.
+ *
+ * Return: whether that ends this run, with @status.
+ */
+static bool ndbg_copy_source(struct ndbg_copy *copy, unsigned int i, u16 *status)
 {
 	struct ndbg_cmd *cmd = copy->cmd;
 	u32 nlb = copy->sources[i].nlb;
 	u32 done = i == cmd->range ? min(cmd->block, nlb) : 0;
-	u16 status;
 
-	cmd->result.u32 = cpu_to_le32(i);
 	if (ndbg_fault_in_range(cmd, i)) {
 		u32 until = clamp(cmd->plan.config.blocks, done, nlb);
 
-		status = ndbg_copy_part(copy, i, sdlba, done, until);
-		if (status)
-			return status;
+		*status = ndbg_copy_part(copy, i, done, until) ?:
+			  ndbg_copy_flush(copy);
+		if (*status)
+			return true;
 		cmd->range = i;
 		cmd->block = until;
-		if (ndbg_fault_strikes(cmd, NDBG_AT_RANGE, &status))
-			return status;
+		cmd->result.u32 = cpu_to_le32(i);
+		if (ndbg_fault_strikes(cmd, NDBG_AT_RANGE, status))
+			return true;
 		done = until;
 	}
-	return ndbg_copy_part(copy, i, sdlba, done, nlb);
+	*status = ndbg_copy_part(copy, i, done, nlb);
+	return *status;
 }
 
-static u16 ndbg_copy_ranges(const struct ndbg_copy *copy)
+static u16 ndbg_copy_ranges(struct ndbg_copy *copy)
 {
-	u64 sdlba = copy->sdlba;
 	unsigned int i;
+	u16 status;
 
-	for (i = 0; i < copy->nr; i++) {
-		u16 status = NVME_SC_SUCCESS;
-
-		if (i >= copy->cmd->range)
-			status = ndbg_copy_source(copy, i, sdlba);
-		if (status)
+	for (i = copy->cmd->range; i < copy->nr; i++)
+		if (ndbg_copy_source(copy, i, &status))
 			return status;
-		sdlba += copy->sources[i].nlb;
-	}
-	return NVME_SC_SUCCESS;
+	return ndbg_copy_flush(copy);
+}
+
+/* First byte of the destination, or where a copy that has waited goes on. */
+static u64 ndbg_copy_start(const struct ndbg_copy *copy)
+{
+	const struct ndbg_cmd *cmd = copy->cmd;
+	u64 lba = copy->sdlba;
+	u32 i;
+
+	for (i = 0; i < cmd->range; i++)
+		lba += copy->sources[i].nlb;
+	lba += min(cmd->block, copy->sources[i].nlb);
+	return lba << cmd->ns->shift;
+}
+
+/* So that it needs no allocation, a copy has two pages from a pool. */
+static u16 ndbg_copy_all(struct ndbg_copy *copy)
+{
+	mempool_t *pool = &ndbg_cmd_ctrl(copy->cmd)->bounce;
+	struct page *pages = mempool_alloc(pool, GFP_NOIO);
+	u16 status;
+
+	copy->pos = ndbg_copy_start(copy);
+	copy->gather = (struct ndbg_gather) {
+		.to	= &copy->cmd->ns->store,
+		.dst	= copy->pos,
+		.page	= page_address(pages),
+		.seen	= page_address(pages) + PAGE_SIZE,
+	};
+	status = ndbg_copy_ranges(copy);
+	mempool_free(pages, pool);
+	return status;
 }
 
 static void ndbg_count_copy(struct ndbg_cmd *cmd)
@@ -354,7 +416,7 @@ static u16 ndbg_do_copy(struct ndbg_copy *copy)
 	if (!status)
 		status = ndbg_check_copy(copy);
 	if (!status)
-		status = ndbg_copy_ranges(copy);
+		status = ndbg_copy_all(copy);
 	if (!status) {
 		copy->cmd->result.u32 = 0;
 		ndbg_count_copy(copy->cmd);

@@ -244,6 +244,7 @@ static void ndbg_free(struct ndbg_ctrl *ctrl)
 	ndbg_leave(ctrl);
 	if (ctrl->subsys)
 		ndbg_subsys_put(ctrl->subsys);
+	mempool_exit(&ctrl->bounce);
 	mempool_exit(&ctrl->lists);
 	cleanup_srcu_struct(&ctrl->media);
 	if (ctrl->wq)
@@ -309,6 +310,9 @@ static int ndbg_init_resources(struct ndbg_ctrl *ctrl)
 	if (ret)
 		return ret;
 	ret = mempool_init_kmalloc_pool(&ctrl->lists, 2, NDBG_LIST_BYTES);
+	if (ret)
+		return ret;
+	ret = mempool_init_page_pool(&ctrl->bounce, 1, 1);
 	if (ret)
 		return ret;
 	ctrl->wq = alloc_workqueue(NDBG_NAME "-%.10s",

@@ -148,8 +148,9 @@ static void ndbg_id_ns_ana(struct ndbg_ctrl *ctrl, struct nvme_id_ns *id)
 }
 
 /*
- * Physical blocks that are larger than logical ones. What a Write has for one
- * page is written under the page's lock, hence atomic; what crosses is not.
+ * Physical blocks that are larger than logical ones. What a Write or a Copy has
+ * for one page is written under the page's lock, hence atomic; what crosses is
+ * not.
  */
 static void ndbg_id_ns_physical(struct ndbg_ns *ns, unsigned int shift,
 				struct nvme_id_ns *id)

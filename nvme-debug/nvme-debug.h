@@ -315,6 +315,7 @@ struct ndbg_events {
  * @media:	held (SRCU) while a command may touch media; whoever disables
  *		the controller waits for it, so that nothing stale gets through
  * @lists:	buffers for range lists, so that I/O needs no allocation
+ * @bounce:	pairs of pages, for Copy; taken by who has one of @lists
  * @running_lock: @running
  * @running:	commands that may take long, or wait
  * @aer:	the NVMe core's event request, which is no block layer request
@@ -347,6 +348,7 @@ struct ndbg_ctrl {
 	struct workqueue_struct	*wq;
 	struct srcu_struct	media;
 	mempool_t		lists;
+	mempool_t		bounce;
 
 	/* innermost, taken in process context */
 	spinlock_t		running_lock;

@@ -4,8 +4,9 @@
  *
  * A logical block never spans pages, and the part of a command that falls into
  * one page is moved under that page's lock: a reader sees each block as it was
- * before or after a write, never half of both. Two locks are only ever held
- * together by a copy, the one at the lower address first.
+ * before or after a write, never half of both. A copy goes by pages of the
+ * destination: it gathers one, each page of the source under its own lock, then
+ * writes it. No two locks are held together.
  *
  * Of each unit of 512 bytes a page knows, in page_private(), whether it has been
  * written since it was last deallocated, and whether it has been declared
@@ -475,133 +476,123 @@ void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len)
 		ndbg_zero_part(store, last, end - last);
 }
 
-/* A part of a copy that lies in one page on both sides. */
-struct ndbg_part {
-	struct ndbg_store	*to;
-	struct ndbg_store	*from;
-	u64			dst;
-	u64			src;
-	size_t			len;
-};
-
-/* What was not written before is not written after it. */
-static void ndbg_move_marks(struct page *to, struct page *from,
-			    const struct ndbg_part *p)
+/* What is in a page now, whatever becomes of it later. */
+static void ndbg_see_page(struct ndbg_gather *g, struct ndbg_store *from,
+			  pgoff_t index)
 {
-	unsigned int src = offset_in_page(p->src) >> SECTOR_SHIFT;
-	unsigned int dst = offset_in_page(p->dst) >> SECTOR_SHIFT;
-	unsigned long written = page_private(from) & ndbg_units(p->src, p->len);
+	struct page *page;
 
-	ndbg_mark(to, ndbg_units(p->dst, p->len), false);
-	ndbg_mark(to, written >> src << dst, true);
+	spin_lock(ndbg_lock_of(from, index));
+	page = xa_load(&from->pages, index);
+	g->seen_marks = page ? page_private(page) : 0;
+	if (g->seen_marks)
+		memcpy_from_page(g->seen, page, 0, PAGE_SIZE);
+	spin_unlock(ndbg_lock_of(from, index));
+	g->from = from;
+	g->index = index;
 }
 
-/* Both pages may be one, and the two parts of it may overlap. */
-static void ndbg_move(struct page *to, struct page *from,
-		      const struct ndbg_part *p)
+/* Gather @len bytes that lie in one page on both sides. */
+static int ndbg_gather_part(struct ndbg_gather *g, struct ndbg_store *from,
+			    u64 src, size_t len)
 {
-	void *dst = kmap_local_page(to);
-	void *src = kmap_local_page(from);
+	unsigned int at = offset_in_page(src), to = offset_in_page(g->dst);
+	unsigned long units = ndbg_units(src, len);
 
-	memmove(dst + offset_in_page(p->dst), src + offset_in_page(p->src),
-		p->len);
-	flush_dcache_page(to);
-	kunmap_local(src);
-	kunmap_local(dst);
-	ndbg_move_marks(to, from, p);
-}
-
-/*
- * A source that holds nothing leaves a destination that holds nothing where it
- * can.
- *
- * Return: 0; -EIO for an uncorrectable source; -EAGAIN if the destination page
- * has to be made present first.
- */
-static int ndbg_copy_locked(const struct ndbg_part *p, struct page **drop)
-{
-	struct page *from = xa_load(&p->from->pages, p->src >> PAGE_SHIFT);
-	struct page *to = xa_load(&p->to->pages, p->dst >> PAGE_SHIFT);
-
-	unsigned long units = ndbg_units(p->src, p->len);
-
-	if (from && (ndbg_bad_units(from) & units))
+	if (g->from != from || g->index != src >> PAGE_SHIFT)
+		ndbg_see_page(g, from, src >> PAGE_SHIFT);
+	if (g->seen_marks >> NDBG_UNITS & units)
 		return -EIO;
-	if (!to)
-		return from && (page_private(from) & units) ? -EAGAIN : 0;
-	if (from) {
-		ndbg_move(to, from, p);
-	} else if (p->len == PAGE_SIZE) {
-		*drop = ndbg_take_page(p->to, p->dst >> PAGE_SHIFT);
-	} else {
-		memzero_page(to, offset_in_page(p->dst), p->len);
-		ndbg_mark(to, ndbg_units(p->dst, p->len), false);
-	}
+	units &= g->seen_marks;
+	if (units)
+		memcpy(g->page + to, g->seen + at, len);
+	else
+		memset(g->page + to, 0, len);
+	g->written |= units >> (at >> SECTOR_SHIFT) << (to >> SECTOR_SHIFT);
+	g->dst += len;
+	g->len += len;
 	return 0;
 }
 
-static int ndbg_copy_part(const struct ndbg_part *p)
+/* What was not written in the source is not written after this. */
+static int ndbg_put_gathered(const struct ndbg_gather *g, u64 pos)
 {
-	pgoff_t index = p->dst >> PAGE_SHIFT;
-	spinlock_t *first = ndbg_lock_of(p->to, index);
-	spinlock_t *second = ndbg_lock_of(p->from, p->src >> PAGE_SHIFT);
-	struct page *drop = NULL;
+	pgoff_t index = pos >> PAGE_SHIFT;
+	struct page *page;
 	int err;
 
-	/* One lock serves both pages: the spare one stands in for the other. */
-	if (first == second)
-		second = &p->to->locks[NDBG_STORE_LOCKS];
-	if (first > second)
-		swap(first, second);
 	do {
-		spin_lock(first);
-		spin_lock_nested(second, SINGLE_DEPTH_NESTING);
-		err = ndbg_copy_locked(p, &drop);
-		spin_unlock(second);
-		spin_unlock(first);
-		if (err != -EAGAIN)
-			break;
-		err = ndbg_add_page(p->to, index);
+		spin_lock(ndbg_lock_of(g->to, index));
+		page = xa_load(&g->to->pages, index);
+		if (page) {
+			memcpy_to_page(page, offset_in_page(pos),
+				       g->page + offset_in_page(pos), g->len);
+			ndbg_mark(page, ndbg_units(pos, g->len), false);
+			ndbg_mark(page, g->written, true);
+		}
+		spin_unlock(ndbg_lock_of(g->to, index));
+		if (page)
+			return 0;
+		err = ndbg_add_page(g->to, index);
 	} while (!err);
-	if (drop)
-		ndbg_free_page(drop);
 	return err;
 }
 
 /**
+ * ndbg_gather_flush - write what has been gathered
+ * @g: copy; may go on
+ *
+ * A source that holds nothing leaves a destination that holds nothing.
+ *
+ * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. Then
+ * it is still there, and not written.
+ */
+int ndbg_gather_flush(struct ndbg_gather *g)
+{
+	u64 pos = ndbg_gather_pos(g);
+	int err = 0;
+
+	if (g->written)
+		err = ndbg_put_gathered(g, pos);
+	else if (g->len)
+		ndbg_store_zero(g->to, pos, g->len);
+	if (err)
+		return err;
+	g->len = 0;
+	g->written = 0;
+	return 0;
+}
+
+/**
  * ndbg_store_copy - copy within a store, or between two
- * @to: to change
- * @dst: first byte to write
- * @from: where from, may be @to
+ * @g: copy; goes on where it was
+ * @from: where from
  * @src: first byte to read
  * @len: bytes
  *
- * Goes upwards. Where the ranges overlap a block holds what some block of the
- * source held, before or after, which is what NVMe promises for formats 0
- * and 1. A copy of what is deallocated is deallocated.
+ * A page of either side is read or written at once, a page of the destination
+ * not before it is full or flushed. Where ranges overlap a block holds what some
+ * block of the source held, before or after: more is not promised.
  *
- * Return: 0; -EIO at an uncorrectable block; -ENOSPC when the store is full,
- * -ENOMEM when the machine is.
+ * Return: 0; -EIO at an uncorrectable block, and all before it is written;
+ * -ENOSPC when the store is full, -ENOMEM when the machine is.
  */
-int ndbg_store_copy(struct ndbg_store *to, u64 dst, struct ndbg_store *from,
-		    u64 src, u64 len)
+int ndbg_store_copy(struct ndbg_gather *g, struct ndbg_store *from, u64 src,
+		    u64 len)
 {
 	while (len) {
-		struct ndbg_part p = {
-			.to	= to,
-			.from	= from,
-			.dst	= dst,
-			.src	= src,
-			.len	= min3(len, (u64)PAGE_SIZE - offset_in_page(dst),
-				       (u64)PAGE_SIZE - offset_in_page(src)),
-		};
-		int err = ndbg_copy_part(&p);
+		size_t n = min3(len, (u64)PAGE_SIZE - offset_in_page(g->dst),
+				(u64)PAGE_SIZE - offset_in_page(src));
+		int err = ndbg_gather_part(g, from, src, n);
 
 		if (err)
+			return ndbg_gather_flush(g) ?: err;
+		if (!offset_in_page(g->dst))
+			err = ndbg_gather_flush(g);
+		if (err)
 			return err;
-		dst += p.len;
-		src += p.len;
-		len -= p.len;
+		src += n;
+		len -= n;
 		cond_resched();
 	}
 	return 0;

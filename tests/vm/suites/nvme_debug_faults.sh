@@ -287,12 +287,14 @@ test_ranges() {
 			[ "$(hash "$d1" 1000 64)" = "$want" ] || good=$n
 	done
 	check_equal 'C26 C27 F11 DW0 is the range that fails, those before it are copied' "$good" yes
-	fault f opcode=0x19 action=status status=0x4281 at=range range=5 blocks=3
-	scribble
-	want=$({ source_of 5 && blocks "$d2" 500 3 && blocks "$d1" 1043 21; } | sha256sum)
-	check_equal 'C26 a range that fails in the middle' \
-		"$(copy 1000 0+8 100+8 200+8 300+8 400+8 500+8 600+8 700+8)" '0x4281 5'
-	check_equal 'C26 is copied up to there' "$(hash "$d1" 1000 64)" "$want"
+	for n in '0x4281 5' '0 0'; do
+		fault f opcode=0x19 action=status status="${n% *}" at=range range=5 blocks=3
+		scribble
+		want=$({ source_of 5 && blocks "$d2" 500 3 && blocks "$d1" 1043 21; } | sha256sum)
+		check_equal "C26 a range that ends with ${n% *} in the middle" \
+			"$(copy 1000 0+8 100+8 200+8 300+8 400+8 500+8 600+8 700+8)" "$n"
+		check_equal 'C26 is copied up to there' "$(hash "$d1" 1000 64)" "$want"
+	done
 	check_equal 'a Copy without that range is not struck' "$(copy 1000 0+8) $(counted f)" \
 		'0 0 matches 1 hits 1 held 0'
 	no_fault f
