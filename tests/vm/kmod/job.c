@@ -220,6 +220,8 @@ static int make_item(struct job *job, unsigned int nr, struct block_device *src,
 	copy->killable = false;
 	copy->buf = NULL;
 	copy->buf_size = 0;
+	copy->may_fail = false;
+	copy->wq = NULL;
 	copy->end_io = client_end_io;
 	copy->private = item;
 	if (!copy->ranges)

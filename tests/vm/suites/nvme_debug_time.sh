@@ -39,13 +39,19 @@ read_ns() { ns opcode=2 cdw12=$(($1 * 2 - 1)) len=$(($1 * 1024)); }
 write_ns() { ns opcode=1 cdw12=$(($1 * 2 - 1)) len=$(($1 * 1024)); }
 copy_ns() { ns sdlba=4096 range=0+$(($1 * 2)); }
 
-# is NAME MEASURED MODELLED: to within a tick, and no less.
+# is NAME MODELLED COMMAND...: what it says is that, to within a tick, and no less. An emulator
+# that was held up itself gets another try; a command that is too quick never.
 is() {
-	if [ "$2" -ge "$3" ] && [ "$2" -lt $(($3 + tick)) ]; then
-		ok "$1: $(($2 / 1000)) us for $(($3 / 1000))"
-	else
-		check_equal "$1" "$2" "$3 to $(($3 + tick)) ns"
-	fi
+	local took
+	for _ in 1 2 3; do
+		took=$("${@:3}")
+		if [[ $took = *[!0-9]* ]] || [ "$took" -lt "$2" ]; then break; fi
+		if [ "$took" -lt $(($2 + tick)) ]; then
+			ok "$1: $((took / 1000)) us for $(($2 / 1000))"
+			return
+		fi
+	done
+	check_equal "$1" "$took" "$2 to $(($2 + tick)) ns"
 }
 
 # counter NAME: of the model.
@@ -81,22 +87,22 @@ test_values() {
 
 test_costs() {
 	model
-	is 'no model: Read' "$(read_ns 4)" 0
+	is 'no model: Read' 0 read_ns 4
 	model read_fixed=$((20 * ms)) read_per_kib=100000
-	is 'Read, 4 KiB' "$(read_ns 4)" $((20 * ms + 400000))
-	is 'Read, 512 KiB' "$(read_ns 512)" $((20 * ms + 51200000))
-	is 'Verify, 512 KiB' "$(ns opcode=0xc cdw12=1023)" $((20 * ms + 51200000))
-	is 'not Write' "$(write_ns 512)" 0
+	is 'Read, 4 KiB' $((20 * ms + 400000)) read_ns 4
+	is 'Read, 512 KiB' $((20 * ms + 51200000)) read_ns 512
+	is 'Verify, 512 KiB' $((20 * ms + 51200000)) ns opcode=0xc cdw12=1023
+	is 'not Write' 0 write_ns 512
 	model write_fixed=$((30 * ms)) write_per_kib=50000
-	is 'Write, 512 KiB' "$(write_ns 512)" $((30 * ms + 25600000))
-	is 'not Copy' "$(copy_ns 512)" 0
+	is 'Write, 512 KiB' $((30 * ms + 25600000)) write_ns 512
+	is 'not Copy' 0 copy_ns 512
 	model copy_fixed=$((40 * ms)) copy_per_kib=20000
-	is 'Copy, 4 KiB' "$(copy_ns 4)" $((40 * ms + 80000))
-	is 'Copy, 1 MiB' "$(copy_ns 1024)" $((40 * ms + 20480000))
-	is 'not Flush' "$(ns opcode=0)" 0
+	is 'Copy, 4 KiB' $((40 * ms + 80000)) copy_ns 4
+	is 'Copy, 1 MiB' $((40 * ms + 20480000)) copy_ns 1024
+	is 'not Flush' 0 ns opcode=0
 	model other_fixed=$((25 * ms))
-	is 'Flush' "$(ns opcode=0)" $((25 * ms))
-	is 'not Read' "$(read_ns 4)" 0
+	is 'Flush' $((25 * ms)) ns opcode=0
+	is 'not Read' 0 read_ns 4
 	check_equal 'each was counted' "$(counter commands)" 2
 	check_equal 'with what it should take' "$(counter modelled)" $((25 * ms))
 }
@@ -152,11 +158,11 @@ spread() {
 test_bandwidth() {
 	local pid took
 	model bandwidth=4M
-	is 'bandwidth: Read, 128 KiB' "$(read_ns 128)" 31250000
-	is 'bandwidth: Write, 128 KiB' "$(write_ns 128)" 31250000
-	is 'bandwidth: Copy, 128 KiB, in and out' "$(copy_ns 128)" 62500000
-	is 'bandwidth: Flush moves nothing' "$(ns opcode=0)" 0
-	is 'bandwidth: Read, 4 KiB, alone' "$(read_ns 4)" 976562
+	is 'bandwidth: Read, 128 KiB' 31250000 read_ns 128
+	is 'bandwidth: Write, 128 KiB' 31250000 write_ns 128
+	is 'bandwidth: Copy, 128 KiB, in and out' 62500000 copy_ns 128
+	is 'bandwidth: Flush moves nothing' 0 ns opcode=0
+	is 'bandwidth: Read, 4 KiB, alone' 976562 read_ns 4
 	raw nsid=1 sdlba=4096 range=0+4096 >"$tmp/copy" &
 	pid=$!
 	wait_for 20 copy_is_counted
@@ -165,7 +171,7 @@ test_bandwidth() {
 	check 'bandwidth: a Read behind a Copy of 2 MiB waits for it' within "$took" $((500 * ms)) \
 		$((600 * ms))
 	model read_fixed=$((20 * ms)) bandwidth=1G
-	is 'bandwidth: more than enough' "$(read_ns 4)" $((20 * ms))
+	is 'bandwidth: more than enough' $((20 * ms)) read_ns 4
 }
 # shellcheck disable=SC2317 # called by wait_for
 copy_is_counted() { [ "$(counter commands)" = 6 ]; }
