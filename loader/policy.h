@@ -152,7 +152,7 @@ int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err);
  * Removing a disk detaches its policy, but what is pinned stays in bpffs. What
  * is attached is left alone.
  *
- * Return: 0, -EPERM, -EOPNOTSUPP, or another errno.
+ * Return: 0, -EPERM, -ENOTDIR if there is no bpffs, or another errno.
  */
 int policy_sweep(struct policy_error *err);
 
