@@ -42,8 +42,7 @@ static void trim(char *text)
 		text[--len] = '\0';
 }
 
-/* Reads a file of one line below @dir; false if there is none. */
-static bool read_text(const char *dir, const char *file, char *buf, size_t size)
+bool device_text(const char *dir, const char *file, char *buf, size_t size)
 {
 	char path[PATH_MAX];
 	ssize_t len;
@@ -66,7 +65,7 @@ static uint64_t read_number(const char *dir, const char *file)
 	char text[32], *end;
 	uint64_t v;
 
-	if (!read_text(dir, file, text, sizeof(text)))
+	if (!device_text(dir, file, text, sizeof(text)))
 		return ROWS_NONE;
 	v = strtoull(text, &end, 10);
 	return end == text ? ROWS_NONE : v;
@@ -84,7 +83,7 @@ static uint32_t read_dev(const char *dir)
 	unsigned int major, minor;
 	char text[32];
 
-	if (!read_text(dir, "dev", text, sizeof(text)) ||
+	if (!device_text(dir, "dev", text, sizeof(text)) ||
 	    sscanf(text, "%u:%u", &major, &minor) != 2)
 		return 0;
 	return device_number(major, minor);
@@ -94,7 +93,7 @@ static uint32_t read_dev(const char *dir)
 static void read_first(const char *dir, const char *const *files, char *buf)
 {
 	for (*buf = '\0'; *files && !*buf; files++)
-		read_text(dir, *files, buf, DEVICE_TEXT_MAX);
+		device_text(dir, *files, buf, DEVICE_TEXT_MAX);
 }
 
 /*
@@ -239,6 +238,22 @@ static int find_node(const struct stat *st, struct device *dev)
 	snprintf(link, sizeof(link), "dev/block/%u:%u", major(st->st_rdev),
 		 minor(st->st_rdev));
 	return find_link(link, dev);
+}
+
+int device_dir(const struct device *dev, char *path, size_t size)
+{
+	char link[PATH_MAX], *dir;
+
+	snprintf(link, sizeof(link), "%s/dev/block/%u:%u", sysfs_root(),
+		 dev->disk_dev >> 20, dev->disk_dev & 0xfffff);
+	dir = realpath(link, NULL);
+	if (!dir || strlen(dir) >= size) {
+		free(dir);
+		return -ENODEV;
+	}
+	strcpy(path, dir);
+	free(dir);
+	return 0;
 }
 
 int device_find(const char *what, struct device *dev)

@@ -119,6 +119,27 @@ int device_list(struct device **list, size_t *nr);
 void device_list_free(struct device *list, size_t nr);
 
 /**
+ * device_dir() - the folder of the whole disk in sysfs
+ * @dev: the device
+ * @path: filled with the real path
+ * @size: of @path, PATH_MAX is enough
+ *
+ * Return: 0 or -ENODEV.
+ */
+int device_dir(const struct device *dev, char *path, size_t size);
+
+/**
+ * device_text() - an attribute of one line
+ * @dir: a folder in sysfs
+ * @file: in it
+ * @buf: filled, without white space at the end; "" if there is none
+ * @size: of @buf
+ *
+ * Return: is there one?
+ */
+bool device_text(const char *dir, const char *file, char *buf, size_t size);
+
+/**
  * device_name() - kernel name of a device number
  * @dev: as in device_number()
  * @name: filled with the name, or with MAJOR:MINOR if the device is gone
