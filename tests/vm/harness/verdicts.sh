@@ -73,7 +73,8 @@ planned() {
 	PATH=$fake:$PATH vm "$@" 2>"$fake/err"
 }
 check "the emulator's own fault is tried again" planned 2 0f -- true
-check_equal 'as often as it is said' "$(grep -c 'booting once more' "$fake/err")" 2
+# At least: the real emulator that comes after may have the fault, too.
+check 'as often as it is said' test "$(grep -c 'booting once more' "$fake/err")" -ge 2
 check_status 'but not for ever' 205 planned 9 0f -- true
 check_status "an int3 of the kernel's is not" 203 planned 1 cc -- true
 check 'an assertion of the emulator is tried again' planned 2 abort -- true

@@ -5,6 +5,8 @@
 # The configfs tree of nvme-debug: every attribute with bad values, in the wrong order and in
 # use; namespaces that come, go and change while a host looks. nvme-cli is the judge.
 set -euo pipefail
+# A serial number with an umlaut.
+export LC_ALL=C.UTF-8
 . /tests/vm/lib.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
 . "$(dirname "$0")/../nvme_debug_lib.sh"
