@@ -8,12 +8,14 @@
 
 #include "device.h"
 #include "exit.h"
+#include "identity.h"
 #include "policy.h"
 #include "rows.h"
 #include "verbs.h"
 
 struct dev_row {
 	struct device d;
+	struct conf_identity id;
 	const char *policy;
 };
 
@@ -32,10 +34,15 @@ static const struct row_col cols[] = {
 	COL(model, "MODEL", ROW_CHARS),
 	COL(serial, NULL, ROW_CHARS),
 	COL(firmware, NULL, ROW_CHARS),
-	COL(transport, NULL, ROW_CHARS),
+	ROW_COL(struct dev_row, id.transport, "transport", NULL, ROW_TEXT, 0),
 	COL(wwid, NULL, ROW_CHARS),
 	COL(nguid, NULL, ROW_CHARS),
 	COL(uuid, NULL, ROW_CHARS),
+	ROW_COL(struct dev_row, id.eui, "eui", NULL, ROW_TEXT, 0),
+	ROW_COL(struct dev_row, id.subsysnqn, "subsysnqn", NULL, ROW_TEXT, 0),
+	ROW_COL(struct dev_row, id.driver, "driver", NULL, ROW_TEXT, 0),
+	ROW_COL(struct dev_row, id.by_id, "by_id", NULL, ROW_LIST, 0),
+	ROW_COL(struct dev_row, id.stack, "stack_kind", NULL, ROW_TEXT, 0),
 	COL(stack, NULL, ROW_LIST),
 	COL(disk, NULL, ROW_CHARS),
 	COL(partition, NULL, ROW_BOOL),
@@ -85,7 +92,10 @@ static int print_devices(const struct options *opts,
 					    devices[i].disk_dev),
 		};
 
+		/* One that went away meanwhile has no identity, but a row. */
+		identity_read(&devices[i], &row.id);
 		rows_add(part, &row);
+		conf_identity_free(&row.id);
 	}
 	free(policies);
 	return rows_close(rows);

@@ -183,6 +183,19 @@ static int read_links(const char *name, struct conf_identity *id)
  * All of it
  */
 
+/* "00 11 22" in sysfs, but 001122 everywhere else. */
+static int read_eui(const char *dir, struct conf_identity *id)
+{
+	char text[TEXT_MAX], *to = text;
+
+	device_text(dir, "eui", text, sizeof(text));
+	for (const char *from = text; *from; from++)
+		if (*from != ' ')
+			*to++ = *from;
+	*to = '\0';
+	return set(&id->eui, text);
+}
+
 static int read_device(const struct device *dev, struct conf_identity *id)
 {
 	const struct {
@@ -212,10 +225,8 @@ int identity_read(const struct device *dev, struct conf_identity *id)
 		err = read_device(dev, id);
 	if (!err)
 		err = read_path(dev, dir, id);
-	if (!err) {
-		device_text(dir, "eui", text, sizeof(text));
-		err = set(&id->eui, text);
-	}
+	if (!err)
+		err = read_eui(dir, id);
 	if (!err) {
 		device_text(dir, "device/subsysnqn", text, sizeof(text));
 		err = set(&id->subsysnqn, text);

@@ -26,6 +26,10 @@ enum long_only {
 	KEY_MIN_LATENCY,
 	KEY_MIN_SIZE,
 	KEY_PATH,
+	KEY_ROOT,
+	KEY_CONFIG,
+	KEY_SNAPSHOT,
+	KEY_KEY,
 };
 
 const struct option_def option_table[] = {
@@ -77,6 +81,17 @@ const struct option_def option_table[] = {
 	  "only copies of at least so many bytes", OPT(min_bytes), V_TRACE },
 	{ "count", 'n', OPTION_NUMBER, "N", "end after N copies", OPT(count),
 	  V_TRACE },
+	{ "root", KEY_ROOT, OPTION_TEXT, "FOLDER",
+	  "the machine whose files are meant is below FOLDER", OPT(root),
+	  V_POLICY_CHECK | V_POLICY_EXPLAIN },
+	{ "config", KEY_CONFIG, OPTION_TEXT, "FILE|FOLDER",
+	  "this configuration instead of the one of the machine", OPT(config),
+	  V_POLICY_EXPLAIN },
+	{ "snapshot", KEY_SNAPSHOT, OPTION_TEXT, "FILE",
+	  "devices as `dev show -o json' printed them to FILE (- is stdin)",
+	  OPT(snapshot), V_POLICY_EXPLAIN },
+	{ "key", KEY_KEY, OPTION_TEXT, "KEY", "only this key", OPT(key),
+	  V_POLICY_EXPLAIN },
 	{ "duration", 't', OPTION_TIME, "TIME", "end after so long",
 	  OPT(duration_ns), V_TRACE },
 	{},

@@ -24,7 +24,9 @@ enum verb_bit {
 	V_STATUS = 1 << 4,
 	V_COPY = 1 << 5,
 	V_TRACE = 1 << 6,
-	V_ALL = (1 << 7) - 1,
+	V_POLICY_CHECK = 1 << 7,
+	V_POLICY_EXPLAIN = 1 << 8,
+	V_ALL = (1 << 9) - 1,
 };
 
 /* Indexes of the words of --mode. */
@@ -57,6 +59,10 @@ enum copy_mode {
  * @duration_ns: --duration
  * @min_latency_ns: --min-latency
  * @min_bytes: --min-size
+ * @root: --root
+ * @config: --config
+ * @snapshot: --snapshot, a file name or "-"
+ * @key: --key
  * @args: what is not an option, in order
  * @nr_args: how many of them
  */
@@ -80,6 +86,10 @@ struct options {
 	uint64_t duration_ns;
 	uint64_t min_latency_ns;
 	uint64_t min_bytes;
+	const char *root;
+	const char *config;
+	const char *snapshot;
+	const char *key;
 	const char *args[OPTIONS_ARGS_MAX];
 	size_t nr_args;
 };

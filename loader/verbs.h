@@ -14,5 +14,7 @@ extern const struct verb verb_unload;
 extern const struct verb verb_status;
 extern const struct verb verb_copy;
 extern const struct verb verb_trace;
+extern const struct verb verb_policy_check;
+extern const struct verb verb_policy_explain;
 
 #endif /* BPFCOPY_VERBS_H */

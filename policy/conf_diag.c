@@ -2,6 +2,7 @@
 /*
  * What is wrong with the files, and what was probably meant.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -170,6 +171,11 @@ static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
 	return m < c ? m : c;
 }
 
+static bool same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 /* Letters to change, add, drop or swap with a neighbour. */
 static unsigned int distance(const char *a, size_t n, const char *b, size_t m)
 {
@@ -182,9 +188,9 @@ static unsigned int distance(const char *a, size_t n, const char *b, size_t m)
 		row[0] = (unsigned int)i;
 		for (size_t j = 1; j <= m; j++) {
 			row[j] = least(one[j] + 1, row[j - 1] + 1,
-				       one[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1])
+				       one[j - 1] + !same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) &&
+			    same(a[i - 2], b[j - 1]))
 				row[j] = least(row[j], two[j - 2] + 1, row[j]);
 		}
 		spare = two;

@@ -160,6 +160,9 @@ static int parse_bytes(struct conf_assign *assign, const char **why,
 			 "want B, KiB, MiB, GiB, TiB or %%, like 64KiB");
 		return -EINVAL;
 	}
+	if (!isdigit((unsigned char)*text))
+		snprintf(hint, CONF_HINT_MAX,
+			 "before the number, only <= and >= can stand");
 	return units_parse_size(text, &assign->number, why);
 }
 

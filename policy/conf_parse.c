@@ -106,7 +106,8 @@ static int new_rule(struct state *s, const struct ini_text *section,
 	rule->name = name;
 	rule->file = s->conf->nr_files - 1;
 	rule->priority = CONF_PRIORITY_USUAL;
-	rule->at = *section;
+	if (section)
+		rule->at = *section;
 	*slot = rule;
 	s->rule = rule;
 	s->matches = false;
@@ -120,9 +121,10 @@ static int end_rule(struct state *s)
 	const struct conf_rule *rule = s->rule;
 
 	s->rule = NULL;
-	if (!rule)
+	/* Of one whose beginning is wrong, enough was said. */
+	if (!rule || !*rule->name)
 		return 0;
-	if (!s->matches && *rule->name)
+	if (!s->matches)
 		return complain(s, &rule->at,
 				"for every device, say match_all = yes",
 				"[policy.%s] matches nothing", rule->name);
@@ -136,30 +138,34 @@ static int end_rule(struct state *s)
 	return 0;
 }
 
+/* The name of the rule is "" if it has none that can be used. */
+static int check_section(const struct state *s, const struct ini_text *section,
+			 char **name)
+{
+	size_t head = strlen(prefix), len = section->len - head;
+	const char *why;
+
+	*name = conf_copy(s->conf, "", 0);
+	if (!*name)
+		return -ENOMEM;
+	if (section->len < head || memcmp(section->at, prefix, head))
+		return wrong_section(s, section);
+	why = name_wrong(section->at + head, len);
+	if (why)
+		return complain(s, section, "want [policy.NAME]", "%s", why);
+	*name = conf_copy(s->conf, section->at + head, len);
+	return *name ? check_twice(s, section, *name) : -ENOMEM;
+}
+
 static int on_section(void *data, const struct ini_text *section)
 {
 	struct state *s = data;
-	size_t head = strlen(prefix), len = section->len - head;
-	const char *why = NULL;
-	char *name;
+	char *name = NULL;
 	int err = end_rule(s);
 
-	if (err)
-		return err;
-	if (section->len < head || memcmp(section->at, prefix, head)) {
-		err = wrong_section(s, section);
-		head = len = 0;
-	} else {
-		why = name_wrong(section->at + head, len);
-	}
-	if (why)
-		err = complain(s, section, "want [policy.NAME]", "%s", why);
-	name = conf_copy(s->conf, section->at + head, why ? 0 : len);
-	if (!err && name && *name)
-		err = check_twice(s, section, name);
-	if (!err && !name)
-		err = -ENOMEM;
-	return err ? err : new_rule(s, section, name);
+	if (!err && section)
+		err = check_section(s, section, &name);
+	return err ? err : new_rule(s, section, name ? name : "");
 }
 
 /*
@@ -244,7 +250,9 @@ static int wrong_key(struct state *s, const struct ini_text *key)
 	for (const struct conf_key *k = conf_keys; k->name; k++)
 		conf_near_try(&near, key->at, key->len, k->name);
 	s->matches |= near.best && !strncmp(near.best, "match_", 6);
-	conf_near_hint(&near, hint, "");
+	conf_near_hint(
+		&near, hint,
+		memchr(key->at, '.', key->len) ? "want POLICY.PARAMETER" : "");
 	return complain(s, key, hint, "unknown key \"%s\"",
 			conf_quote(quote, key->at, key->len));
 }

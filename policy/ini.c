@@ -93,26 +93,33 @@ static size_t find_bad_byte(const struct ini_text *line, const char **what)
  * Lines
  */
 
+/* A section begins, but what comes before the pairs of it is wrong. */
+static int wrong_section(const struct parser *p, const struct ini_text *where,
+			 const char *what, const char *hint)
+{
+	int err = complain(p, where, what, hint);
+
+	return err ? err : p->events->section(p->data, NULL);
+}
+
 static int parse_section(const struct parser *p, const struct ini_text *line)
 {
 	const char *close = memchr(line->at, ']', line->len);
-	struct ini_text name;
+	struct ini_text name, rest;
 	size_t end;
 
 	if (!close)
-		return complain(p, line, "section without ]", "");
+		return wrong_section(p, line, "section without ]", "");
 	end = (size_t)(close - line->at);
 	name = slice(line, 1, end);
 	name = trim(&name);
 	if (!name.len)
-		return complain(p, line, "section without a name", "");
-	if (end + 1 < line->len) {
-		struct ini_text rest = slice(line, end + 1, line->len);
-
-		rest = trim(&rest);
-		return complain(p, &rest, "text after ]",
-				"a comment has a line of its own");
-	}
+		return wrong_section(p, line, "section without a name", "");
+	rest = slice(line, end + 1, line->len);
+	rest = trim(&rest);
+	if (rest.len)
+		return wrong_section(p, &rest, "text after ]",
+				     "a comment has a line of its own");
 	return p->events->section(p->data, &name);
 }
 

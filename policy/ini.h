@@ -38,7 +38,7 @@ struct ini_text {
 
 /**
  * struct ini_events - what is called for each line
- * @section: [NAME]
+ * @section: [NAME]; NULL after an error in such a line
  * @pair: KEY = VALUE; the length of @value may be 0
  * @error: a line that cannot be parsed: where, what and what to do
  *

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 "$top/tests/cli/make-sysfs" "$scratch/sysfs"
-export BPFCOPY_SYSFS=$scratch/sysfs
+export BPFCOPY_SYSFS=$scratch/sysfs BPFCOPY_BY_ID=$scratch/no-links
 golden=$top/tests/cli/golden
 
 # same NAME FILE ARGUMENT...: the output is that of the golden FILE.

@@ -9,7 +9,7 @@
 "$top/tests/cli/make-sysfs" "$scratch/sysfs"
 export BPFCOPY_SYSFS=$scratch/sysfs
 
-verbs=('dev list' 'dev show' load unload status copy trace)
+verbs=('dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain')
 
 refuse 'no verb at all' 2 'want a verb'
 refuse 'unknown verb' 2 'no verb .frobnicate' frobnicate
@@ -64,6 +64,8 @@ refuse 'copy: empty list' 2 'no range in it' copy --ranges=/dev/null nvme0n1 nvm
 refuse 'copy: step that is no multiple' 2 '--step must be' \
 	copy --step=512B nvme0n1 nvme0n1@512MiB 4KiB
 
+refuse 'policy check: files and --root' 2 'exclude each other' policy check --root=/ a.conf
+
 cat >"$scratch/list" <<-'LIST'
 	# source destination length
 	0 512MiB 4KiB
@@ -77,7 +79,7 @@ refuse 'copy: overlapping lines in a list' 2 'list:2: two ranges write the same'
 
 check '--version' sh -c "'$bpfcopy' --version | grep -qE '^bpfcopy [0-9]'"
 check '--help lists every verb' sh -c "
-	for v in 'dev list' 'dev show' load unload status copy trace; do
+	for v in 'dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain'; do
 		'$bpfcopy' --help | grep -q \"^  \$v  *[a-z]\" || { echo \$v; exit 1; }
 	done"
 

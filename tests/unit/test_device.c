@@ -160,7 +160,7 @@ static void list_is_of_disks_in_natural_order(void)
 {
 	static const char *const want[] = { "cciss/c0d0", "dm-0",    "loop0",
 					    "nvme0n1",	  "nvme9n9", "nvme10n1",
-					    "sda" };
+					    "nvme11n1",	  "sda" };
 	struct device *list;
 	size_t nr;
 

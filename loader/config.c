@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "config.h"
+
+#include <errno.h>
+
+#include "exit.h"
+
+int config_load(const struct options *opts, const char *const *paths,
+		size_t nr_paths, struct conf **conf)
+{
+	struct conf_from from = {
+		.paths = nr_paths ? paths : NULL,
+		.nr_paths = nr_paths,
+		.root = opts->root,
+	};
+
+	return conf_load(&from, conf);
+}
+
+int config_open(const struct options *opts, struct conf **conf)
+{
+	const struct conf_diag *diags;
+	size_t nr;
+	int err = config_load(opts, &opts->config, !!opts->config, conf);
+
+	if (err && err != -EINVAL)
+		return exit_error(IN_GENERAL, err, "configuration");
+	diags = conf_diags(*conf, &nr);
+	for (size_t i = 0; i < nr; i++)
+		conf_diag_print(stderr, &diags[i]);
+	if (!err)
+		return EXIT_OK;
+	conf_free(*conf);
+	*conf = NULL;
+	return exit_message(EXIT_CONFIG, "the configuration is not valid");
+}
