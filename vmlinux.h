@@ -233,6 +233,35 @@ struct blk_copy_ops {
 	u64 id;
 };
 
+typedef u8 blk_status_t;
+
+struct bpf_iter_num {
+	__u64 __opaque[1];
+};
+
+struct bio_set;
+
+struct bio {
+	struct bio_set *bi_pool;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request_queue;
+
+struct bio;
+
+typedef __u32 blk_opf_t;
+
+struct request {
+	struct request_queue *q;
+	struct bio *bio;
+	blk_opf_t cmd_flags;
+	u64 start_time_ns;
+};
+
 struct blk_copy;
 
 typedef void tp_btf_blk_copy_start(void *__data, const struct blk_copy *copy);
@@ -258,6 +287,10 @@ typedef void tp_btf_blk_copy_fallback(void *__data, u64 copy_id, u32 dst_dev, u6
 typedef void tp_btf_blk_copy_chunk(void *__data, u64 copy_id, u32 dst_dev, u64 offset, u64 bytes, u32 path, u32 reason, int status, u64 latency_ns);
 
 typedef void tp_btf_blk_copy_end(void *__data, const struct blk_copy *copy, u32 reason, u64 latency_ns);
+
+struct request;
+
+typedef void tp_btf_block_rq_complete(void *__data, struct request *rq, blk_status_t error, unsigned int nr_bytes);
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop

@@ -11,6 +11,9 @@
  * Parameters are constants that the loader overwrites before the program is
  * verified, so an unused branch costs nothing.  One object is loaded per
  * device: each has parameters and counters of its own.
+ *
+ * Every policy has the parameter "observe": then it decides and counts as ever,
+ * and nothing of it is in force.
  */
 #ifndef BPFCOPY_BPF_H
 #define BPFCOPY_BPF_H
@@ -33,14 +36,53 @@
 /*
  * A parameter, set with "bpfcopy load POLICY name=value".  The name tells the
  * unit: *_bytes takes a size ("64KiB"), *_ns a time ("500us"), a bool takes
- * yes or no, anything else a plain number.
+ * yes or no, anything else a plain number.  "bpfcopy policy show" prints @doc,
+ * one sentence without a full stop.
  */
-#define BLK_COPY_PARAM(type, name, value) const volatile type name = (value)
+#define BLK_COPY_PARAM(type, name, value, doc)            \
+	__attribute__((btf_decl_tag("bpfcopy:doc:" doc))) \
+	const volatile type name = (value)
 
-/* A decide function; must not sleep.  cctx: struct blk_copy_ctx *. */
-#define BLK_COPY_DECIDE(name, cctx) \
-	SEC("struct_ops/decide")    \
-	int BPF_PROG(name, struct blk_copy_ctx *cctx)
+/*
+ * A parameter that is a set of words, one bit each from the first on: @words is
+ * "first,second,...", and so is what it is set to; or "all", "none".
+ */
+#define BLK_COPY_PARAM_SET(name, value, words, doc)           \
+	__attribute__((btf_decl_tag("bpfcopy:words:" words))) \
+	BLK_COPY_PARAM(__u32, name, value, doc)
+
+/* enum blk_copy_origin as such words. */
+#define BLK_COPY_ORIGINS "kernel,ioctl,io_uring,copy_file_range,kcopyd,nvmet"
+
+BLK_COPY_PARAM(bool, observe, false, "decide and count, but change nothing");
+
+/*
+ * For a policy that learns about its disk: it cannot be loaded into the global
+ * slot, and policy_dev is the disk's number, as in cctx->dst_dev.
+ */
+#define BLK_COPY_NEEDS_DISK const volatile __u32 policy_dev = 0
+
+/*
+ * A decide function; must not sleep.  cctx: struct blk_copy_ctx *.  Around it is
+ * what the kernel calls.  With "observe" it says DEFAULT, and leaves the size of
+ * the chunk and the depth to whom is asked next or was asked before.
+ */
+#define BLK_COPY_DECIDE(name, cctx)                                          \
+	static __always_inline int name##_inside(struct blk_copy_ctx *cctx); \
+	SEC("struct_ops/decide")                                             \
+	int BPF_PROG(name, struct blk_copy_ctx *_cctx)                       \
+	{                                                                    \
+		__u32 _chunk_bytes = _cctx->chunk_bytes;                     \
+		__u32 _max_depth = _cctx->max_depth;                         \
+		int _verdict = name##_inside(_cctx);                         \
+                                                                             \
+		if (!observe)                                                \
+			return _verdict;                                     \
+		_cctx->chunk_bytes = _chunk_bytes;                           \
+		_cctx->max_depth = _max_depth;                               \
+		return BLK_COPY_DEFAULT;                                     \
+	}                                                                    \
+	static __always_inline int name##_inside(struct blk_copy_ctx *cctx)
 
 /* Optional: a chunk is finished, see struct blk_copy_ops in vmlinux.h. */
 #define BLK_COPY_COMPLETE(name, cctx, path, status, latency_ns)                \
@@ -80,8 +122,12 @@ struct {
 static __always_inline int blk_copy_say(const struct blk_copy_ctx *cctx,
 					enum policy_counter_id reason)
 {
+	__u64 bytes = cctx->nr_bytes;
 	struct policy_count *c;
 	__u32 key = reason;
+
+	if (!observe && cctx->chunk_bytes && cctx->chunk_bytes < bytes)
+		bytes = cctx->chunk_bytes;
 
 	c = bpf_map_lookup_elem(&policy_counters, &key);
 	if (c) {
@@ -90,7 +136,7 @@ static __always_inline int blk_copy_say(const struct blk_copy_ctx *cctx,
 		 * load and store: the adds have to be atomic to be exact.
 		 */
 		__sync_fetch_and_add(&c->count, 1);
-		__sync_fetch_and_add(&c->bytes, cctx->nr_bytes);
+		__sync_fetch_and_add(&c->bytes, bytes);
 	}
 
 	switch (reason) {

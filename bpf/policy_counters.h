@@ -14,13 +14,20 @@
 #define BPFCOPY_POLICY_COUNTERS_H
 
 /* X(ID, word shown to people and in JSON, verdict it stands for) */
-#define POLICY_COUNTERS(X)                 \
-	X(OFFLOAD, "offload", OFFLOAD)     \
-	X(EMULATE, "emulate", EMULATE)     \
-	X(DEFAULT, "default", DEFAULT)     \
-	X(BELOW_MIN, "below-min", EMULATE) \
-	X(ABOVE_MAX, "above-max", EMULATE) \
-	X(CANNOT, "cannot-offload", DEFAULT)
+#define POLICY_COUNTERS(X)                     \
+	X(OFFLOAD, "offload", OFFLOAD)         \
+	X(EMULATE, "emulate", EMULATE)         \
+	X(DEFAULT, "default", DEFAULT)         \
+	X(BELOW_MIN, "below-min", EMULATE)     \
+	X(ABOVE_MAX, "above-max", EMULATE)     \
+	X(CANNOT, "cannot-offload", DEFAULT)   \
+	X(ORIGIN, "origin", EMULATE)           \
+	X(UNALIGNED, "unaligned", EMULATE)     \
+	X(MANY_RANGES, "many-ranges", EMULATE) \
+	X(TRY_OFFLOAD, "try-offload", OFFLOAD) \
+	X(TRY_EMULATE, "try-emulate", EMULATE) \
+	X(OVER_BUDGET, "over-budget", OFFLOAD) \
+	X(GUARDED, "guarded", OFFLOAD)
 
 /* clang-format off */
 enum policy_counter_id {
@@ -40,6 +47,24 @@ enum policy_counter_id {
 struct policy_count {
 	__u64 count;
 	__u64 bytes;
+};
+
+/*
+ * Value of the array "policy_trips" of a policy that watches reads: the last
+ * times that it made chunks smaller, and why.  Entry (@number - 1) modulo
+ * POLICY_NR_TRIPS.
+ */
+#define POLICY_NR_TRIPS 16
+
+struct policy_trip {
+	__u64 number;	  /* from 1 on; 0: there was none */
+	__u64 when_ns;	  /* CLOCK_MONOTONIC */
+	__u64 target_ns;  /* that reads are to be done in */
+	__u64 worst_ns;	  /* what one took */
+	__u64 reads;	  /* that were counted */
+	__u64 slow;	  /* of these, longer than the target */
+	__u32 from_bytes; /* chunk */
+	__u32 to_bytes;
 };
 
 #endif /* BPFCOPY_POLICY_COUNTERS_H */

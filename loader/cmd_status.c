@@ -3,6 +3,7 @@
  * bpfcopy status: what is attached, and what it decided so far.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "exit.h"
 #include "kernel.h"
@@ -30,6 +31,7 @@ static const struct row_col feature_cols[] = {
 struct policy_row {
 	const char *device;
 	const char *name;
+	const char *mode;
 	uint64_t link_id;
 	uint64_t map_id;
 	uint64_t prog_id;
@@ -40,12 +42,52 @@ struct policy_row {
 static const struct row_col policy_cols[] = {
 	ROW_COL(struct policy_row, device, "device", "DEVICE", ROW_TEXT, 0),
 	ROW_COL(struct policy_row, name, "policy", "POLICY", ROW_TEXT, 0),
+	ROW_COL(struct policy_row, mode, "mode", "MODE", ROW_TEXT, 0),
 	ROW_COL(struct policy_row, link_id, "link_id", "LINK", ROW_NUM, 0),
 	ROW_COL(struct policy_row, map_id, "map_id", "MAP", ROW_NUM, 0),
 	ROW_COL(struct policy_row, prog_id, "prog_id", "PROG", ROW_NUM, 0),
 	ROW_COL(struct policy_row, decisions, "decisions", "DECISIONS", ROW_NUM,
 		0),
 	ROW_COL(struct policy_row, pin, "pin", "PIN", ROW_TEXT, 0),
+	{},
+};
+
+struct setting_row {
+	const char *device;
+	const char *key;
+	const char *value;
+};
+
+static const struct row_col setting_cols[] = {
+	ROW_COL(struct setting_row, device, "device", "DEVICE", ROW_TEXT, 0),
+	ROW_COL(struct setting_row, key, "parameter", "PARAMETER", ROW_TEXT, 0),
+	ROW_COL(struct setting_row, value, "value", "VALUE", ROW_TEXT, 0),
+	{},
+};
+
+struct trip_row {
+	const char *device;
+	uint64_t number;
+	uint64_t ago_ns;
+	uint64_t reads;
+	uint64_t slow;
+	uint64_t worst_ns;
+	uint64_t target_ns;
+	uint64_t from_bytes;
+	uint64_t to_bytes;
+};
+
+static const struct row_col trip_cols[] = {
+	ROW_COL(struct trip_row, device, "device", "DEVICE", ROW_TEXT, 0),
+	ROW_COL(struct trip_row, number, "trip", "TRIP", ROW_NUM, 0),
+	ROW_COL(struct trip_row, ago_ns, "ago_ns", "AGO", ROW_TIME, 0),
+	ROW_COL(struct trip_row, reads, "reads", "READS", ROW_NUM, 0),
+	ROW_COL(struct trip_row, slow, "slow", "SLOW", ROW_NUM, 0),
+	ROW_COL(struct trip_row, worst_ns, "worst_ns", "WORST", ROW_TIME, 0),
+	ROW_COL(struct trip_row, target_ns, "target_ns", "TARGET", ROW_TIME, 0),
+	ROW_COL(struct trip_row, from_bytes, "from_bytes", "CHUNK", ROW_SIZE,
+		0),
+	ROW_COL(struct trip_row, to_bytes, "to_bytes", "NOW", ROW_SIZE, 0),
 	{},
 };
 
@@ -71,6 +113,9 @@ static const struct row_desc feature_desc = { "feature", "features",
 					      feature_cols, false };
 static const struct row_desc policy_desc = { "policy", "policies", policy_cols,
 					     false };
+static const struct row_desc setting_desc = { "parameter", "parameters",
+					      setting_cols, false };
+static const struct row_desc trip_desc = { "trip", "trips", trip_cols, false };
 static const struct row_desc decision_desc = { "decision", "decisions",
 					       decision_cols, false };
 
@@ -95,6 +140,7 @@ static void add_policy(struct rows_part *part, const struct policy_info *info)
 	struct policy_row row = {
 		.device = target.name,
 		.name = info->name,
+		.mode = info->observe ? "observe" : "enforce",
 		.link_id = info->link_id,
 		.map_id = info->map_id,
 		.prog_id = info->prog_id,
@@ -108,8 +154,22 @@ static void add_policy(struct rows_part *part, const struct policy_info *info)
 	rows_add(part, &row);
 }
 
+static void add_settings(struct rows_part *part, const struct policy_info *info)
+{
+	struct target target;
+
+	target_of_number(info->dev, &target);
+	for (size_t i = 0; i < info->nr_settings; i++) {
+		const struct policy_setting *s = &info->settings[i];
+		struct setting_row row = { target.name, s->key, s->value };
+
+		rows_add(part, &row);
+	}
+}
+
+/* People are spared what never happened. */
 static void add_decisions(struct rows_part *part,
-			  const struct policy_info *info)
+			  const struct policy_info *info, bool all)
 {
 	struct target target;
 
@@ -119,14 +179,48 @@ static void add_decisions(struct rows_part *part,
 		struct decision_row row = { target.name, c->reason, c->path,
 					    c->count, c->bytes };
 
+		if (all || c->count)
+			rows_add(part, &row);
+	}
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void add_trips(struct rows_part *part, const struct policy_info *info)
+{
+	struct target target;
+
+	target_of_number(info->dev, &target);
+	for (size_t i = 0; i < info->nr_trips; i++) {
+		const struct policy_trip *t = &info->trips[i];
+		struct trip_row row = {
+			.device = target.name,
+			.number = t->number,
+			.ago_ns = now_ns() - t->when_ns,
+			.reads = t->reads,
+			.slow = t->slow,
+			.worst_ns = t->worst_ns,
+			.target_ns = t->target_ns,
+			.from_bytes = t->from_bytes,
+			.to_bytes = t->to_bytes,
+		};
+
 		rows_add(part, &row);
 	}
 }
 
-static int add_policies(struct rows *rows)
+static int add_policies(struct rows *rows, bool all)
 {
 	struct rows_part *policies = rows_part(rows, &policy_desc);
+	struct rows_part *settings = rows_part(rows, &setting_desc);
 	struct rows_part *decisions = rows_part(rows, &decision_desc);
+	struct rows_part *trips = rows_part(rows, &trip_desc);
 	struct policy_error error = {};
 	struct policy_info *list;
 	size_t nr;
@@ -139,7 +233,11 @@ static int add_policies(struct rows *rows)
 	for (size_t i = 0; i < nr; i++)
 		add_policy(policies, &list[i]);
 	for (size_t i = 0; i < nr; i++)
-		add_decisions(decisions, &list[i]);
+		add_settings(settings, &list[i]);
+	for (size_t i = 0; i < nr; i++)
+		add_decisions(decisions, &list[i], all);
+	for (size_t i = 0; i < nr; i++)
+		add_trips(trips, &list[i]);
 	free(list);
 	if (!nr)
 		exit_message(EXIT_OK, "no policy is attached");
@@ -159,7 +257,7 @@ static int status(const struct options *opts)
 	if (result != EXIT_OK || opts->output != ROWS_TABLE)
 		add_features(features, checks);
 	if (result == EXIT_OK)
-		result = add_policies(rows);
+		result = add_policies(rows, opts->output != ROWS_TABLE);
 	err = rows_close(rows);
 	return exit_output(err, result);
 }
@@ -168,9 +266,10 @@ const struct verb verb_status = {
 	.name = "status",
 	.summary =
 		"what is attached and what it decided; what the kernel lacks",
-	.doc = "List the attached policies, and for each reason how often and "
-	       "for how many bytes it decided so. A decision is about one "
-	       "part (chunk) of a copy. On a kernel that cannot do all this, "
+	.doc = "List the attached policies, their parameters, and for each "
+	       "reason how often and for how many bytes it decided so. A "
+	       "decision is about one part (chunk) of a copy; of a policy in "
+	       "mode observe it is what it would have been. On a kernel that cannot do all this, "
 	       "tell what it lacks and exit with 6.",
 	.examples = "  bpfcopy status\n"
 		    "  bpfcopy status -o json | jq '.decisions[]'\n",

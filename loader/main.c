@@ -9,9 +9,17 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_dev_list,	      &verb_dev_show, &verb_load,  &verb_unload,
-	&verb_status,	      &verb_copy,     &verb_trace, &verb_policy_check,
-	&verb_policy_explain, NULL,
+	&verb_dev_list,
+	&verb_dev_show,
+	&verb_load,
+	&verb_unload,
+	&verb_status,
+	&verb_copy,
+	&verb_trace,
+	&verb_policy_check,
+	&verb_policy_explain,
+	&verb_policy_show,
+	NULL,
 };
 
 /* How many words of @argv the name of @verb takes up; 0 if it is another. */

@@ -26,7 +26,8 @@ enum verb_bit {
 	V_TRACE = 1 << 6,
 	V_POLICY_CHECK = 1 << 7,
 	V_POLICY_EXPLAIN = 1 << 8,
-	V_ALL = (1 << 9) - 1,
+	V_POLICY_SHOW = 1 << 9,
+	V_ALL = (1 << 10) - 1,
 };
 
 /* Indexes of the words of --mode. */

@@ -20,9 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/types.h>
+
+#include "../bpf/policy_counters.h"
+
 #define POLICY_NAME_MAX	    64 /* a shipped name, with the NUL */
 #define POLICY_PIN_MAX	    128
-#define POLICY_COUNTERS_MAX 16
+#define POLICY_COUNTERS_MAX 32
+#define POLICY_SETTINGS_MAX 32
+#define POLICY_VALUE_MAX    128
 #define POLICY_ERROR_MAX    4096
 
 /* The value of policy_spec.dev and policy_info.dev for the global slot. */
@@ -70,6 +76,16 @@ struct policy_counter {
 };
 
 /**
+ * struct policy_setting - a parameter of an attached policy
+ * @key: its name, cut to fit
+ * @value: as policy_load() takes it ("64KiB"), exact
+ */
+struct policy_setting {
+	char key[POLICY_NAME_MAX];
+	char value[POLICY_VALUE_MAX];
+};
+
+/**
  * struct policy_info - one attached policy
  * @name: how it was asked for when loaded, the basename without policy_ and
  *	.bpf.o for a path
@@ -81,6 +97,11 @@ struct policy_counter {
  * @replaced: policy_load() only: another policy was there before
  * @nr_counters: entries in @counters; 0 if the policy does not count
  * @counters: since this policy was attached
+ * @observe: it decides and counts, but none of it is in force
+ * @nr_settings: entries in @settings
+ * @settings: its parameters, but for observe
+ * @nr_trips: entries in @trips
+ * @trips: the last times that it made chunks smaller for others, by number
  */
 struct policy_info {
 	char name[POLICY_NAME_MAX];
@@ -92,6 +113,27 @@ struct policy_info {
 	bool replaced;
 	size_t nr_counters;
 	struct policy_counter counters[POLICY_COUNTERS_MAX];
+	bool observe;
+	size_t nr_settings;
+	struct policy_setting settings[POLICY_SETTINGS_MAX];
+	size_t nr_trips;
+	struct policy_trip trips[POLICY_NR_TRIPS];
+};
+
+/**
+ * struct policy_doc - a parameter that a policy has
+ * @key: its name
+ * @type: "bool", "number", "size", "time" or "set", static storage
+ * @values: what it can be set to: a range, words
+ * @fallback: what it is if it is not set, as policy_load() takes it
+ * @doc: a sentence; "" if the object has none
+ */
+struct policy_doc {
+	char key[POLICY_NAME_MAX];
+	const char *type;
+	char values[POLICY_VALUE_MAX];
+	char fallback[POLICY_VALUE_MAX];
+	char doc[256];
 };
 
 /** struct policy_error - what went wrong, for people; "" if nothing did */
@@ -122,6 +164,20 @@ struct policy_error {
  *	or another errno as it came
  */
 int policy_load(const struct policy_spec *spec, struct policy_info *out,
+		struct policy_error *err);
+
+/**
+ * policy_show() - the parameters of a policy
+ * @policy: as in struct policy_spec
+ * @out: array for the caller to free(), NULL if there are none
+ * @nr: its length
+ * @err: filled on failure
+ *
+ * The kernel is not asked.
+ *
+ * Return: 0, -ENOENT, -ENOEXEC or -ENOMSG as policy_load(), or another errno.
+ */
+int policy_show(const char *policy, struct policy_doc **out, size_t *nr,
 		struct policy_error *err);
 
 /**

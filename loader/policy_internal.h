@@ -4,8 +4,10 @@
  * a struct policy_error and fails has written into it.
  *
  *	policy_error.c	 messages, and what libbpf and the verifier said
- *	policy_object.c	 an object file: open, set parameters, load
+ *	policy_object.c	 an object file: open, load
+ *	policy_param.c	 its parameters: list, set, read
  *	policy_kernel.c	 what is attached: links, values, counters
+ *	policy_probe.c	 what a policy has beside the function that decides
  *	policy_load.c	 attach, replace, detach, pins
  */
 #ifndef BPFCOPY_POLICY_INTERNAL_H
@@ -83,6 +85,68 @@ struct policy_object {
 int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 		       struct policy_error *err);
 void policy_object_close(struct policy_object *po);
+
+/**
+ * policy_object_open() - find @policy, open it, set nothing up
+ * @po: filled on success; for policy_object_close()
+ *
+ * Return: -ENOENT, -ENOEXEC or -ENOMSG as policy_load().
+ */
+int policy_object_open(const char *policy, struct policy_object *po,
+		       struct policy_error *err);
+
+/* Does @text end with @suffix? */
+bool policy_has_suffix(const char *text, const char *suffix);
+
+/* policy_param.c */
+
+#define POLICY_LIST_TEXT 512
+
+/** policy_add_word() - add to a list of POLICY_LIST_TEXT; cut if it is full */
+void policy_add_word(char *list, const char *word);
+
+/** policy_object_set() - set a parameter before the object is loaded */
+int policy_object_set(const struct policy_object *po,
+		      const struct policy_param *param,
+		      struct policy_error *err);
+
+/**
+ * policy_object_set_dev() - tell a policy its disk, if it wants to know
+ *
+ * Return: 0, or -EBADMSG if it needs one and @dev is the global slot.
+ */
+int policy_object_set_dev(const struct policy_object *po, uint32_t dev,
+			  struct policy_error *err);
+
+/**
+ * policy_read_settings() - the parameters that an attached policy has
+ * @map_fd: its .rodata
+ * @btf: of that map
+ * @type_id: of its values
+ * @info: observe, settings and nr_settings are filled
+ *
+ * Return: 0 or a negative errno; no message is written.
+ */
+int policy_read_settings(int map_fd, const struct btf *btf, uint32_t type_id,
+			 struct policy_info *info);
+
+/* policy_probe.c */
+
+/**
+ * policy_probes_pin() - attach what is not struct_ops, and pin the links
+ * @po: loaded
+ * @dir: of the slot
+ *
+ * On failure some may be pinned: policy_probes_sweep().  Return: 0, or an errno.
+ */
+int policy_probes_pin(const struct policy_object *po, const char *dir,
+		      struct policy_error *err);
+
+/**
+ * policy_probes_sweep() - detach those of other policies than this
+ * @keep: id of its struct_ops map; 0 for none
+ */
+void policy_probes_sweep(const char *dir, uint32_t keep);
 
 /* policy_kernel.c */
 

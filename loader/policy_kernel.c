@@ -15,7 +15,6 @@
 
 #include <bpf/bpf.h>
 
-#include "../bpf/policy_counters.h"
 #include "policy_internal.h"
 
 #define OPS_NAME_LEN  16
@@ -166,18 +165,11 @@ close_fd:
 	return error;
 }
 
-/* Is this the map with the counters?  @nr: rows it has. */
-static bool is_counters(int fd, __u32 *nr)
+static bool is_counters(const struct bpf_map_info *map)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	if (bpf_map_get_info_by_fd(fd, &info, &len))
-		return false;
-	*nr = info.max_entries;
-	return info.type == BPF_MAP_TYPE_PERCPU_ARRAY &&
-	       info.value_size == sizeof(struct policy_count) &&
-	       !strcmp(info.name, POLICY_COUNTERS_MAP);
+	return map->type == BPF_MAP_TYPE_PERCPU_ARRAY &&
+	       map->value_size == sizeof(struct policy_count) &&
+	       !strcmp(map->name, POLICY_COUNTERS_MAP);
 }
 
 static int read_counter(int fd, __u32 row, struct policy_counter *out)
@@ -224,10 +216,70 @@ static int read_counters(int fd, __u32 rows, struct policy_info *info)
 	return 0;
 }
 
-/* A policy without counters is fine, so not finding any is no error. */
-static int find_counters(struct policy_info *info)
+/* The constants of a policy, which its parameters are among. */
+static int read_rodata(int fd, const struct bpf_map_info *map,
+		       struct policy_info *info)
 {
-	__u32 ids[MAX_PROG_MAPS], len, rows;
+	struct btf *btf = btf__load_from_kernel_by_id(map->btf_id);
+	int error;
+
+	if (!btf)
+		return -errno;
+	error = policy_read_settings(fd, btf, map->btf_value_type_id, info);
+	btf__free(btf);
+	return error;
+}
+
+static bool is_trips(const struct bpf_map_info *map)
+{
+	return map->type == BPF_MAP_TYPE_ARRAY &&
+	       map->value_size == sizeof(struct policy_trip) &&
+	       !strcmp(map->name, "policy_trips");
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct policy_trip *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int read_trips(int fd, __u32 rows, struct policy_info *info)
+{
+	int error = 0;
+
+	for (__u32 i = 0; !error && i < rows && i < POLICY_NR_TRIPS; i++) {
+		struct policy_trip *t = &info->trips[info->nr_trips];
+
+		error = bpf_map_lookup_elem(fd, &i, t);
+		info->nr_trips += !error && t->number;
+	}
+	qsort(info->trips, info->nr_trips, sizeof(*info->trips), by_number);
+	return error;
+}
+
+/* What one of its maps tells about a policy; most of them tell nothing. */
+static int read_map(int fd, struct policy_info *info)
+{
+	struct bpf_map_info map = { 0 };
+	__u32 len = sizeof(map);
+	int error = bpf_map_get_info_by_fd(fd, &map, &len);
+
+	if (error)
+		return error;
+	if (is_counters(&map))
+		return read_counters(fd, map.max_entries, info);
+	if (is_trips(&map))
+		return read_trips(fd, map.max_entries, info);
+	if (policy_has_suffix(map.name, ".rodata") && map.btf_id)
+		return read_rodata(fd, &map, info);
+	return 0;
+}
+
+/* A policy without counters or parameters is fine: finding none is no error. */
+static int read_maps(struct policy_info *info)
+{
+	__u32 ids[MAX_PROG_MAPS], len;
 	struct bpf_prog_info prog = { 0 };
 	int fd, error;
 
@@ -239,23 +291,17 @@ static int find_counters(struct policy_info *info)
 	len = sizeof(prog);
 	error = bpf_prog_get_info_by_fd(fd, &prog, &len);
 	close(fd);
-	if (error)
-		return error;
 	/* The kernel says how many there are, not how many it wrote. */
 	if (prog.nr_map_ids > MAX_PROG_MAPS)
 		prog.nr_map_ids = MAX_PROG_MAPS;
-	for (__u32 i = 0; i < prog.nr_map_ids; i++) {
+	for (__u32 i = 0; !error && i < prog.nr_map_ids; i++) {
 		fd = bpf_map_get_fd_by_id(ids[i]);
 		if (fd < 0)
 			continue;
-		if (is_counters(fd, &rows)) {
-			error = read_counters(fd, rows, info);
-			close(fd);
-			return error;
-		}
+		error = read_map(fd, info);
 		close(fd);
 	}
-	return 0;
+	return error;
 }
 
 int policy_describe(const struct policy_types *types, int link_fd,
@@ -271,7 +317,7 @@ int policy_describe(const struct policy_types *types, int link_fd,
 		return -ENOLINK;
 	error = read_value(types, info->map_id, info);
 	if (!error)
-		error = find_counters(info);
+		error = read_maps(info);
 	return error;
 }
 

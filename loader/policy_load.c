@@ -6,6 +6,7 @@
  *
  *	/sys/fs/bpf/bpfcopy/<major>:<minor>/link	what holds the policy
  *	/sys/fs/bpf/bpfcopy/<major>:<minor>/counters	its counters
+ *	/sys/fs/bpf/bpfcopy/<major>:<minor>/probe-*	see policy_probe.c
  *
  * Processes take turns: who changes slots holds a lock on the directory above.
  * A link in there may be dead, because the disk went away; then the slot of a
@@ -115,6 +116,7 @@ static void unpin(const struct slot *slot)
 {
 	unlink(slot->link);
 	unlink(slot->counters);
+	policy_probes_sweep(slot->dir, 0);
 	rmdir(slot->dir);
 }
 
@@ -140,13 +142,21 @@ static int pin_counters(const struct slot *slot, const struct policy_object *po,
 	return 0;
 }
 
-/* Whatever is pinned here is dead, or the slot would not have been free. */
-static int pin_link(const struct slot *slot, int link_fd,
-		    struct policy_error *err)
+/*
+ * Whatever is pinned here is dead, or the slot would not have been free.  The
+ * link comes last: what it holds is whole.
+ */
+static int pin_link(const struct slot *slot, const struct policy_object *po,
+		    int link_fd, struct policy_error *err)
 {
+	int error;
+
 	unpin(slot);
 	if (mkdir(slot->dir, 0700) && errno != EEXIST)
 		return fail_pin(err, slot->dir, -errno);
+	error = policy_probes_pin(po, slot->dir, err);
+	if (error)
+		return error;
 	if (bpf_obj_pin(link_fd, slot->link))
 		return fail_pin(err, slot->link, -errno);
 	return 0;
@@ -203,7 +213,10 @@ static int finish(const struct policy_types *types, const struct slot *slot,
 	if (error)
 		return error;
 	error = policy_describe(types, link_fd, out);
-	return error ? fail_attach(po, error, err) : 0;
+	if (error)
+		return fail_attach(po, error, err);
+	policy_probes_sweep(slot->dir, out->map_id);
+	return 0;
 }
 
 /* Swap the policy behind our link.  Compare and swap: nobody's is lost. */
@@ -227,6 +240,26 @@ static int update_link(int link_fd, int map_fd)
 	return error;
 }
 
+/* The map behind a link; 0 if it holds nothing. */
+static uint32_t map_behind(int link_fd)
+{
+	__u32 link_id, map_id = 0;
+
+	return policy_link_map(link_fd, &link_id, &map_id) ? 0 : map_id;
+}
+
+/* With the probes of both policies there while they change places. */
+static int update_whole(const struct slot *slot, const struct policy_object *po,
+			int link_fd, struct policy_error *err)
+{
+	int error = policy_probes_pin(po, slot->dir, err);
+
+	if (error)
+		return error;
+	error = update_link(link_fd, bpf_map__fd(po->ops));
+	return error && error != -ENOLINK ? fail_attach(po, error, err) : error;
+}
+
 /*
  * The slot is taken: by us, if there is a living link in our directory.  The
  * attempt to attach has left the new map's value set, which is what an update
@@ -243,13 +276,13 @@ static int replace(const struct policy_types *types, const struct slot *slot,
 		return fail_taken(types, slot, err);
 	if (link_fd < 0)
 		return fail_pin(err, slot->link, link_fd);
-	error = update_link(link_fd, bpf_map__fd(po->ops));
+	error = update_whole(slot, po, link_fd, err);
 	if (error == -ENOLINK)
 		error = fail_taken(types, slot, err);
-	else if (error)
-		error = fail_attach(po, error, err);
 	if (!error)
 		error = finish(types, slot, po, link_fd, out, err);
+	else
+		policy_probes_sweep(slot->dir, map_behind(link_fd));
 	out->replaced = true;
 	close(link_fd);
 	return error;
@@ -266,7 +299,7 @@ static int attach(const struct policy_types *types, const struct slot *slot,
 		return replace(types, slot, po, out, err);
 	if (!link)
 		return fail_attach(po, error, err);
-	error = pin_link(slot, bpf_link__fd(link), err);
+	error = pin_link(slot, po, bpf_link__fd(link), err);
 	if (!error)
 		error = finish(types, slot, po, bpf_link__fd(link), out, err);
 	if (error)
@@ -404,17 +437,24 @@ static bool slot_of_name(struct slot *slot, const char *name)
 	return !strcmp(again, slot->dir);
 }
 
-/* Without a link, or with one that holds nothing: whose disk went away. */
-static bool is_dead(const struct slot *slot)
+/*
+ * Without a link, or with one that holds nothing: whose disk went away.  Of the
+ * others, what a process left behind that died while it replaced a policy.
+ */
+static void sweep_slot(const struct slot *slot)
 {
 	__u32 link_id, map_id = 0;
 	int fd = bpf_obj_get(slot->link), error;
 
-	if (fd < 0)
-		return fd == -ENOENT;
-	error = policy_link_map(fd, &link_id, &map_id);
-	close(fd);
-	return !error && !map_id;
+	if (fd < 0 && fd != -ENOENT)
+		return;
+	error = fd < 0 ? 0 : policy_link_map(fd, &link_id, &map_id);
+	if (fd >= 0)
+		close(fd);
+	if (!error && !map_id)
+		unpin(slot);
+	else if (!error)
+		policy_probes_sweep(slot->dir, map_id);
 }
 
 static int sweep_locked(struct policy_error *err)
@@ -426,8 +466,8 @@ static int sweep_locked(struct policy_error *err)
 	if (!dir)
 		return fail_pin(err, PIN_DIR, -errno);
 	while ((entry = readdir(dir)))
-		if (slot_of_name(&slot, entry->d_name) && is_dead(&slot))
-			unpin(&slot);
+		if (slot_of_name(&slot, entry->d_name))
+			sweep_slot(&slot);
 	closedir(dir);
 	return 0;
 }

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An object file with a policy in it: find it, open it, set its parameters and
- * its device, have it verified.
- *
- * Nothing here knows any policy: parameters are found by name in the BTF of the
- * object, so that every object that was compiled with bpfcopy.bpf.h can be
- * loaded.
+ * An object file with a policy in it: find it, open it, set its device and its
+ * parameters (policy_param.c), have it verified.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,13 +15,11 @@
 #include <linux/bpf.h>
 
 #include "policy_internal.h"
-#include "units.h"
 
-#define LIB_DIR	  "/usr/lib/bpfcopy"
-#define PREFIX	  "policy_"
-#define SUFFIX	  ".bpf.o"
-#define OPS_TYPE  "blk_copy_ops"
-#define LIST_TEXT 512
+#define LIB_DIR	 "/usr/lib/bpfcopy"
+#define PREFIX	 "policy_"
+#define SUFFIX	 ".bpf.o"
+#define OPS_TYPE "blk_copy_ops"
 
 static const char *lib_dir(void)
 {
@@ -34,7 +28,7 @@ static const char *lib_dir(void)
 	return dir && *dir ? dir : LIB_DIR;
 }
 
-static bool has_suffix(const char *text, const char *suffix)
+bool policy_has_suffix(const char *text, const char *suffix)
 {
 	size_t len = strlen(text), tail = strlen(suffix);
 
@@ -43,7 +37,7 @@ static bool has_suffix(const char *text, const char *suffix)
 
 static bool is_path(const char *policy)
 {
-	return strchr(policy, '/') || has_suffix(policy, ".o");
+	return strchr(policy, '/') || policy_has_suffix(policy, ".o");
 }
 
 /* "dir/policy_NAME.bpf.o" to "NAME", cut to what fits. */
@@ -56,19 +50,11 @@ static void name_of_path(const char *path, char *name, size_t size)
 	if (!strncmp(base, PREFIX, strlen(PREFIX)))
 		base += strlen(PREFIX);
 	len = strlen(base);
-	if (has_suffix(base, SUFFIX))
+	if (policy_has_suffix(base, SUFFIX))
 		len -= strlen(SUFFIX);
-	else if (has_suffix(base, ".o"))
+	else if (policy_has_suffix(base, ".o"))
 		len -= strlen(".o");
 	snprintf(name, size, "%.*s", (int)len, base);
-}
-
-/* Add a word to a list for people; what does not fit is left out. */
-static void add_word(char *list, const char *word)
-{
-	size_t used = strlen(list);
-
-	snprintf(list + used, LIST_TEXT - used, "%s%s", used ? ", " : "", word);
 }
 
 static void shipped_policies(char *list)
@@ -81,19 +67,19 @@ static void shipped_policies(char *list)
 	if (!glob(pattern, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			name_of_path(found.gl_pathv[i], name, sizeof(name));
-			add_word(list, name);
+			policy_add_word(list, name);
 		}
 		globfree(&found);
 	}
 	if (!*list)
-		add_word(list, "none");
+		policy_add_word(list, "none");
 }
 
 /* Where the object is. */
 static int find_object(const char *policy, char *path, size_t size,
 		       struct policy_error *err)
 {
-	char list[LIST_TEXT];
+	char list[POLICY_LIST_TEXT];
 	int len, error;
 
 	if (is_path(policy))
@@ -246,158 +232,6 @@ static int set_ops(const struct policy_object *po,
 	return 0;
 }
 
-/* struct param - a parameter: a global constant of the object */
-struct param {
-	const char *name;
-	const struct btf_type *type;
-	__u32 offset;
-};
-
-/*
- * The @i-th variable of .rodata, if it can be a parameter: global, and an
- * integer or a bool.
- */
-static bool get_param(const struct btf *btf, const struct btf_type *sec, int i,
-		      struct param *p)
-{
-	const struct btf_var_secinfo *vsi = btf_var_secinfos(sec) + i;
-	const struct btf_type *var = btf__type_by_id(btf, vsi->type);
-	int type_id;
-
-	if (!btf_is_var(var) || btf_var(var)->linkage == BTF_VAR_STATIC)
-		return false;
-	type_id = btf__resolve_type(btf, var->type);
-	if (type_id < 0)
-		return false;
-	p->name = btf__name_by_offset(btf, var->name_off);
-	p->type = btf__type_by_id(btf, type_id);
-	p->offset = vsi->offset;
-	return btf_is_int(p->type);
-}
-
-/* Without a match, @list says what there is. */
-static bool find_param(const struct btf *btf, const char *key, struct param *p,
-		       char *list)
-{
-	const struct btf_type *sec;
-	int id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
-
-	list[0] = '\0';
-	sec = id > 0 ? btf__type_by_id(btf, id) : NULL;
-	for (int i = 0; sec && i < btf_vlen(sec); i++) {
-		if (!get_param(btf, sec, i, p))
-			continue;
-		if (!strcmp(p->name, key))
-			return true;
-		add_word(list, p->name);
-	}
-	return false;
-}
-
-static int parse_bool(const char *text, uint64_t *value, const char **why)
-{
-	static const char *const words[] = { "no",    "yes",  "off", "on",
-					     "false", "true", "0",   "1" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcmp(text, words[i])) {
-			*value = i % 2;
-			return 0;
-		}
-	}
-	*why = "write yes or no";
-	return -EINVAL;
-}
-
-/* A plain whole number; negative only if @is_signed. */
-static int parse_number(const char *text, bool is_signed, uint64_t *value,
-			const char **why)
-{
-	char *end;
-
-	*why = "write a whole number";
-	if (!isdigit((unsigned char)*text) &&
-	    !(is_signed && text[0] == '-' && isdigit((unsigned char)text[1])))
-		return -EINVAL;
-	errno = 0;
-	*value = is_signed ? (uint64_t)strtoll(text, &end, 0) :
-			     strtoull(text, &end, 0);
-	if (*end)
-		return -EINVAL;
-	if (errno) {
-		*why = "too large";
-		return -ERANGE;
-	}
-	return 0;
-}
-
-/* Does @value fit in an integer of @size bytes? */
-static bool fits(uint64_t value, uint32_t size, bool is_signed)
-{
-	int64_t v = value;
-	int bits = size * 8;
-
-	if (size >= sizeof(value))
-		return true;
-	if (is_signed)
-		return v >= -(1LL << (bits - 1)) && v < 1LL << (bits - 1);
-	return value < 1ULL << bits;
-}
-
-static int parse_param(const struct param *p, const char *text, uint64_t *value,
-		       const char **why)
-{
-	int encoding = btf_int_encoding(p->type);
-	bool is_signed = encoding & BTF_INT_SIGNED;
-	int error;
-
-	if (encoding & BTF_INT_BOOL)
-		return parse_bool(text, value, why);
-	if (has_suffix(p->name, "_bytes"))
-		error = units_parse_size(text, value, why);
-	else if (has_suffix(p->name, "_ns"))
-		error = units_parse_time(text, value, why);
-	else
-		error = parse_number(text, is_signed, value, why);
-	if (!error && !fits(*value, p->type->size, is_signed)) {
-		*why = "too large";
-		error = -ERANGE;
-	}
-	return error;
-}
-
-static int set_param(const struct policy_object *po,
-		     const struct policy_param *param, struct policy_error *err)
-{
-	const struct btf *btf = bpf_object__btf(po->obj);
-	struct bpf_map *rodata;
-	char list[LIST_TEXT];
-	const char *why = "";
-	struct param p;
-	size_t size;
-	char *data;
-	uint64_t value;
-
-	if (!find_param(btf, param->key, &p, list))
-		return policy_fail(
-			err, -EBADMSG,
-			"policy %s has no parameter \"%s\"; it has: %s",
-			po->name, param->key, *list ? list : "none");
-	if (parse_param(&p, param->value, &value, &why))
-		return policy_fail(err, -EBADMSG, "%s=%s: %s", param->key,
-				   param->value, why);
-
-	rodata = bpf_object__find_map_by_name(po->obj, ".rodata");
-	data = rodata ? bpf_map__initial_value(rodata, &size) : NULL;
-	if (!data || p.offset + p.type->size > size)
-		return policy_fail(err, -EBADMSG,
-				   "policy %s: parameter %s cannot be set",
-				   po->name, param->key);
-	/* Little endian only, as the objects are. */
-	memcpy(data + p.offset, &value, p.type->size);
-	return 0;
-}
-
 static int set_up(struct policy_object *po, const struct policy_spec *spec,
 		  const char *path, struct policy_error *err)
 {
@@ -405,8 +239,37 @@ static int set_up(struct policy_object *po, const struct policy_spec *spec,
 
 	if (!error)
 		error = set_ops(po, spec, path, err);
+	if (!error)
+		error = policy_object_set_dev(po, spec->dev, err);
 	for (size_t i = 0; !error && i < spec->nr_params; i++)
-		error = set_param(po, &spec->params[i], err);
+		error = policy_object_set(po, &spec->params[i], err);
+	return error;
+}
+
+/* Find the object of @policy and open it. */
+static int open_policy(const char *policy, struct policy_object *po, char *path,
+		       size_t size, struct policy_error *err)
+{
+	int error = find_object(policy, path, size, err);
+
+	if (error)
+		return error;
+	name_of_path(policy, po->name, sizeof(po->name));
+	po->obj = open_object(path, err);
+	return po->obj ? 0 : -ENOEXEC;
+}
+
+int policy_object_open(const char *policy, struct policy_object *po,
+		       struct policy_error *err)
+{
+	char path[PATH_MAX];
+	int error = open_policy(policy, po, path, sizeof(path), err);
+
+	if (error)
+		return error;
+	error = find_ops(po, path, err);
+	if (error)
+		policy_object_close(po);
 	return error;
 }
 
@@ -414,14 +277,10 @@ int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 		       struct policy_error *err)
 {
 	char path[PATH_MAX];
-	int error = find_object(spec->policy, path, sizeof(path), err);
+	int error = open_policy(spec->policy, po, path, sizeof(path), err);
 
 	if (error)
 		return error;
-	name_of_path(spec->policy, po->name, sizeof(po->name));
-	po->obj = open_object(path, err);
-	if (!po->obj)
-		return -ENOEXEC;
 	error = set_up(po, spec, path, err);
 	if (error)
 		goto close_object;

@@ -130,3 +130,23 @@ char *units_format_time(char *buf, uint64_t ns)
 	snprintf(buf, UNITS_TEXT_MAX, "%.*f%s", decimals, value, u->suffix);
 	return buf;
 }
+
+/* The largest unit that leaves no remainder. */
+static char *exact(char *buf, const struct unit *units, uint64_t value)
+{
+	while (value && value % units->factor)
+		units++;
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64 "%s", value / units->factor,
+		 value ? units->suffix : "");
+	return buf;
+}
+
+char *units_exact_size(char *buf, uint64_t bytes)
+{
+	return exact(buf, size_units, bytes);
+}
+
+char *units_exact_time(char *buf, uint64_t ns)
+{
+	return exact(buf, time_units, ns);
+}

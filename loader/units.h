@@ -51,4 +51,20 @@ char *units_format_size(char *buf, uint64_t bytes);
  */
 char *units_format_time(char *buf, uint64_t ns);
 
+/**
+ * units_exact_size() - bytes as units_parse_size() takes them
+ * @buf: at least UNITS_TEXT_MAX bytes
+ *
+ * Return: @buf.
+ */
+char *units_exact_size(char *buf, uint64_t bytes);
+
+/**
+ * units_exact_time() - nanoseconds as units_parse_time() takes them
+ * @buf: at least UNITS_TEXT_MAX bytes
+ *
+ * Return: @buf.
+ */
+char *units_exact_time(char *buf, uint64_t ns);
+
 #endif /* BPFCOPY_UNITS_H */

@@ -12,6 +12,7 @@ extern const struct verb verb_dev_show;
 extern const struct verb verb_load;
 extern const struct verb verb_unload;
 extern const struct verb verb_status;
+extern const struct verb verb_policy_show;
 extern const struct verb verb_copy;
 extern const struct verb verb_trace;
 extern const struct verb verb_policy_check;

@@ -112,6 +112,67 @@ static void bad_parameters(void)
 	param_refused("small", "256", "small=256: too large");
 	param_refused("below", "-32769", "too large");
 	param_refused("wanted", "2", "write yes or no");
+	param_refused(
+		"words", "second,fourth",
+		"words=second,fourth: write all, none, or some of first,");
+	param_refused("words", "", "write all");
+	param_refused("words", "first,", "write all");
+	param_refused("words", ",first", "write all");
+	param_refused("words", "fir", "write all");
+}
+
+/* A policy that learns about its disk says no to the global slot. */
+static void needs_disk(void)
+{
+	CU_ASSERT_EQUAL(load(BPF "test_needsdisk.bpf.o", NULL, NULL), -EBADMSG);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "learns about its disk"));
+	param_refused("policy_dev", "1", "no parameter \"policy_dev\"");
+}
+
+static const struct policy_doc *doc_of(const struct policy_doc *docs, size_t nr,
+				       const char *key)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!strcmp(docs[i].key, key))
+			return &docs[i];
+	CU_FAIL_FATAL("no such parameter");
+	return NULL;
+}
+
+static void shown(const struct policy_doc *doc, const char *type,
+		  const char *values, const char *fallback, const char *text)
+{
+	CU_ASSERT_STRING_EQUAL(doc->type, type);
+	CU_ASSERT_STRING_EQUAL(doc->values, values);
+	CU_ASSERT_STRING_EQUAL(doc->fallback, fallback);
+	CU_ASSERT_STRING_EQUAL(doc->doc, text);
+}
+
+static void show(void)
+{
+	struct policy_doc *docs;
+	size_t nr;
+
+	CU_ASSERT_EQUAL_FATAL(
+		policy_show(BPF "test_params.bpf.o", &docs, &nr, &error), 0);
+	CU_ASSERT_EQUAL(nr, 7);
+	shown(doc_of(docs, nr, "observe"), "bool", "yes, no", "no",
+	      "decide and count, but change nothing");
+	shown(doc_of(docs, nr, "small"), "number", "0 to 255", "0",
+	      "eight bits");
+	shown(doc_of(docs, nr, "below"), "number", "-32768 to 32767", "-7",
+	      "sixteen bits and a sign");
+	shown(doc_of(docs, nr, "size_bytes"), "size",
+	      "0 to 18446744073709551615B", "1536KiB", "a size");
+	shown(doc_of(docs, nr, "pause_ns"), "time", "0 to 4294967295ns",
+	      "1500us", "a time");
+	shown(doc_of(docs, nr, "words"), "set", "all, none, first,second,third",
+	      "first,third", "three bits");
+	free(docs);
+	CU_ASSERT_EQUAL(policy_show("/nowhere.o", &docs, &nr, &error), -ENOENT);
+	CU_ASSERT_EQUAL(policy_show(BPF "test_nopolicy.bpf.o", &docs, &nr,
+				    &error),
+			-ENOMSG);
 }
 
 int main(void)
@@ -125,5 +186,7 @@ int main(void)
 	CU_ADD_TEST(suite, not_an_object);
 	CU_ADD_TEST(suite, not_a_policy);
 	CU_ADD_TEST(suite, bad_parameters);
+	CU_ADD_TEST(suite, needs_disk);
+	CU_ADD_TEST(suite, show);
 	return tap_run();
 }

@@ -58,6 +58,11 @@ member() { status policy device "$2" | sed -n "s/^$1 //p"; }
 # decisions DEVICE REASON: "COUNT BYTES"
 decisions() { status decision device reason decisions bytes | sed -n "s/^$1 $2 //p"; }
 
+# settings DEVICE: "PARAMETER=VALUE" of each, in one line
+settings() {
+	status parameter device parameter value | sed -nE "s/^$1 (.*) /\1=/p" | sort | paste -sd ' '
+}
+
 load() { bpfcopy load "$@" >/dev/null; }
 unload_all() { bpfcopy unload --all >/dev/null 2>&1 || :; }
 

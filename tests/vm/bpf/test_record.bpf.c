@@ -25,11 +25,11 @@ struct call {
 	struct blk_copy_ctx cctx;
 };
 
-BLK_COPY_PARAM(int, verdict, 0);
-BLK_COPY_PARAM(__u32, chunk, 0);
-BLK_COPY_PARAM(__u32, depth, 0);
-BLK_COPY_PARAM(int, refuse, 0);
-BLK_COPY_PARAM(__u32, spin, 0);
+BLK_COPY_PARAM(int, verdict, 0, "what decide says");
+BLK_COPY_PARAM(__u32, chunk, 0, "chunk_bytes");
+BLK_COPY_PARAM(__u32, depth, 0, "max_depth");
+BLK_COPY_PARAM(int, refuse, 0, "what init says");
+BLK_COPY_PARAM(__u32, spin, 0, "loops of decide");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

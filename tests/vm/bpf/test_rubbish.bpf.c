@@ -2,9 +2,9 @@
 /* Says and asks for whatever it is told to: the kernel must cope. */
 #include "bpfcopy.bpf.h"
 
-BLK_COPY_PARAM(int, verdict, 0);
-BLK_COPY_PARAM(__u32, chunk, 0);
-BLK_COPY_PARAM(__u32, depth, 0);
+BLK_COPY_PARAM(int, verdict, 0, "what decide says");
+BLK_COPY_PARAM(__u32, chunk, 0, "chunk_bytes");
+BLK_COPY_PARAM(__u32, depth, 0, "max_depth");
 
 BLK_COPY_DECIDE(rubbish_decide, cctx)
 {

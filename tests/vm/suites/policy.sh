@@ -82,14 +82,16 @@ slots() {
 }
 
 parameters() {
-	local exact=(wanted=yes small=255 below=-32768 size_bytes=5GiB pause_ns=1500us)
+	local exact=(wanted=yes small=255 below=-32768 size_bytes=5GiB pause_ns=1500us words=second)
 	t_case "parameters"
 	check "every kind of parameter" load $lib/test_params.bpf.o --dev $disk "${exact[@]}"
 	check_equal "reaches the program as it is" "$(copy 65536)" "0 65536"
+	check_equal "is shown as it was given" "$(settings $disk)" \
+		"below=-32768 pause_ns=1500us size_bytes=5GiB small=255 wanted=yes words=second"
 	check "other values" load $lib/test_params.bpf.o --dev $disk "${exact[@]}" small=254
 	check_equal "do too" "$(copy 65536)" "65536 0"
 	unload_all
-	refused "unknown parameter" 2 'no parameter "min"; it has: min_bytes, max_bytes' \
+	refused "unknown parameter" 2 'no parameter "min"; it has: observe, min_bytes, max_bytes,' \
 		bpfcopy load threshold --dev $disk min=4KiB
 	refused "size without a unit" 2 'min_bytes=4096: .*unit' \
 		bpfcopy load threshold --dev $disk min_bytes=4096
@@ -99,6 +101,52 @@ parameters() {
 		bpfcopy load $lib/test_params.bpf.o --dev $disk small=x
 	refused "neither yes nor no" 2 'wanted=2: .*yes or no' \
 		bpfcopy load $lib/test_params.bpf.o --dev $disk wanted=2
+}
+
+shapes() {
+	local at=$((dest_at + 512))
+	t_case "threshold: shapes and origins"
+	load threshold --dev $disk min_bytes=0 align_bytes=4KiB most_ranges=2
+	check_equal "aligned" "$(copy 8192)" "8192 0"
+	check_equal "a length that is not aligned" "$(copy 8704)" "0 8704"
+	check_equal "a place that is not" \
+		"$(copy_once /dev/$disk /dev/$disk 0 $at 8192 | cut -d' ' -f3,4)" "offloaded=0 emulated=8192"
+	check_equal "unaligned is counted" "$(decisions $disk unaligned)" "2 16896"
+	check_equal "two ranges" "$(copy_once /dev/$disk /dev/$disk 0 $dest_at 4096 \
+		16384 $((dest_at + 4096)) 4096 | cut -d' ' -f3,4)" "offloaded=8192 emulated=0"
+	check_equal "three" "$(copy_once /dev/$disk /dev/$disk 0 $dest_at 4096 \
+		16384 $((dest_at + 4096)) 4096 32768 $((dest_at + 8192)) 4096 |
+		cut -d' ' -f3,4)" "offloaded=0 emulated=12288"
+	check_equal "many-ranges is counted" "$(decisions $disk many-ranges)" "1 12288"
+	load threshold --dev $disk min_bytes=0 origins=kernel,nvmet
+	check_equal "an origin that is not wanted" "$(copy 8192)" "0 8192"
+	check_equal "is counted" "$(decisions $disk origin)" "1 8192"
+	load threshold --dev $disk min_bytes=0 origins=ioctl
+	check_equal "one that is" "$(copy 8192)" "8192 0"
+	unload_all
+}
+
+observing() {
+	t_case "observe"
+	check "load with observe=yes" load never --dev $disk observe=yes
+	check_equal "status says so" "$(member $disk mode)" observe
+	check_equal "it changes nothing" "$(copy 65536)" "65536 0"
+	check_equal "and counts what it would have done" "$(decisions $disk emulate)" "1 65536"
+	check "a global policy is asked" load never --global
+	check_equal "and decides" "$(copy 65536)" "0 65536"
+	bpfcopy unload --global >/dev/null
+	check "what it writes is taken back" load $lib/example_gentle.bpf.o --dev $disk observe=yes \
+		piece_bytes=4KiB
+	check_equal "a chunk stays whole" "$(copy 65536), $(decisions $disk offload)" "65536 0, 1 65536"
+	check "enforce again" load $lib/example_gentle.bpf.o --dev $disk piece_bytes=4KiB
+	check_equal "status says so, too" "$(member $disk mode)" enforce
+	check_equal "then it is cut" "$(copy 65536), $(decisions $disk offload)" "65536 0, 16 65536"
+	unload_all
+	check "a policy is told its disk" load $lib/test_needsdisk.bpf.o --dev $disk
+	check_equal "by the number that it sees" "$(copy 65536)" "0 65536"
+	unload_all
+	refused "and refuses the global slot" 2 'learns about its disk' \
+		bpfcopy load $lib/test_needsdisk.bpf.o --global
 }
 
 # One object, two disks: parameters and counters of their own.
@@ -194,6 +242,8 @@ wipe
 life_of_a_policy
 slots
 two_disks
+shapes
+observing
 taken
 # What the command refuses is the same on every kernel.
 if [ "$T_SCALE" = 1 ]; then
