@@ -48,6 +48,20 @@ static u16 ndbg_abort_cmd(struct ndbg_cmd *cmd)
 }
 
 /**
+ * ndbg_admin_is_long - may a command take so long that others should not wait?
+ * @cmd: command, from the admin queue
+ *
+ * Write protection waits for commands that write, and for whoever changes the
+ * shape of things.
+ */
+bool ndbg_admin_is_long(const struct ndbg_cmd *cmd)
+{
+	return cmd->sqe.common.opcode == nvme_admin_set_features &&
+	       (le32_to_cpu(cmd->sqe.features.fid) & 0xff) ==
+		       NVME_FEAT_WRITE_PROTECT;
+}
+
+/**
  * ndbg_admin_cmd - execute an admin command
  * @cmd: command, from the admin queue, or the NVMe core's event request
  *

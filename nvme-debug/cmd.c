@@ -11,11 +11,6 @@
  */
 #include "nvme-debug.h"
 
-static void ndbg_complete_rq(struct request *rq)
-{
-	nvme_complete_rq(rq);
-}
-
 /**
  * ndbg_complete - a command has ended
  * @cmd: command; not the caller's any more
@@ -34,7 +29,7 @@ void ndbg_complete(struct ndbg_cmd *cmd, u16 status)
 	rq = blk_mq_rq_from_pdu(cmd);
 	set_bit(NDBG_CMD_DONE, &cmd->flags);
 	if (!nvme_try_complete_req(rq, cpu_to_le16(status << 1), cmd->result))
-		ndbg_complete_rq(rq);
+		nvme_complete_rq(rq);
 }
 
 /* Executing. */
@@ -451,7 +446,7 @@ static blk_status_t ndbg_queue_rq(struct blk_mq_hw_ctx *hctx,
 	ndbg_init_cmd(cmd, queue);
 	ndbg_arrive(cmd);
 	nvme_start_request(rq);
-	if (queue->qid && ndbg_io_is_long(cmd))
+	if (queue->qid ? ndbg_io_is_long(cmd) : ndbg_admin_is_long(cmd))
 		ndbg_start_work(cmd);
 	else
 		ndbg_execute_here(cmd);
@@ -520,32 +515,21 @@ static int ndbg_init_request(struct blk_mq_tag_set *set, struct request *rq,
 	return 0;
 }
 
+/* The admin queue has a tag set of its own. */
 static int ndbg_init_hctx(struct blk_mq_hw_ctx *hctx, void *data,
 			  unsigned int hctx_idx)
 {
-	hctx->driver_data = &to_ndbg_ctrl(data)->queues[hctx_idx + 1];
-	return 0;
-}
+	struct ndbg_ctrl *ctrl = to_ndbg_ctrl(data);
+	bool admin = hctx->queue->tag_set == &ctrl->admin_tag_set;
 
-static int ndbg_init_admin_hctx(struct blk_mq_hw_ctx *hctx, void *data,
-				unsigned int hctx_idx)
-{
-	hctx->driver_data = &to_ndbg_ctrl(data)->queues[0];
+	hctx->driver_data = &ctrl->queues[admin ? 0 : hctx_idx + 1];
 	return 0;
 }
 
 const struct blk_mq_ops ndbg_mq_ops = {
 	.queue_rq	= ndbg_queue_rq,
-	.complete	= ndbg_complete_rq,
+	.complete	= nvme_complete_rq,
 	.timeout	= ndbg_timeout,
 	.init_request	= ndbg_init_request,
 	.init_hctx	= ndbg_init_hctx,
-};
-
-const struct blk_mq_ops ndbg_admin_mq_ops = {
-	.queue_rq	= ndbg_queue_rq,
-	.complete	= ndbg_complete_rq,
-	.timeout	= ndbg_timeout,
-	.init_request	= ndbg_init_request,
-	.init_hctx	= ndbg_init_admin_hctx,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * nvme-debug: the shape of things, and what values it may have. See params.c.
+ * nvme-debug: the shape of things. What values they may have: attrs.h.
  */
 #ifndef NVME_DEBUG_CONFIG_H
 #define NVME_DEBUG_CONFIG_H
@@ -20,17 +20,19 @@
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
  * @ro_start:	where the part that cannot be written begins, bytes
  * @ro_size:	its size, bytes
+ * @enable:	1 if it is active
  */
 struct ndbg_ns_config {
 	u64	size;
 	u64	memory;
+	u64	block_size;
+	u64	physical_block_size;
+	u64	mssrl;
+	u64	mcl;
+	u64	msrc;
 	u64	ro_start;
 	u64	ro_size;
-	u32	block_size;
-	u32	physical_block_size;
-	u32	mssrl;
-	u32	mcl;
-	u32	msrc;
+	u64	enable;
 };
 
 /* What becomes of a source range that is to be copied fast or not at all. */
@@ -46,24 +48,34 @@ enum ndbg_fast_copy {
  * @io_queues:	most I/O queues of one controller
  * @anatt:	ANA transition time, seconds
  * @aerl:	event requests a controller holds, 0's based
- * @copy:	1 if its controllers have the Copy command, or 0
  * @copy_formats: descriptor formats it has, BIT(format)
  * @fast_copy:	enum ndbg_fast_copy
+ * @copy:	1 if its controllers have the Copy command, or 0
  * @multipath:	1 if it may have several controllers, with ANA, or 0
  * @serial:	serial number
  * @model:	model number
  */
 struct ndbg_subsys_config {
-	u32	queue_depth;
-	u32	io_queues;
-	u32	anatt;
-	u32	aerl;
-	u32	copy_formats;
-	u32	fast_copy;
-	u32	copy;
-	u32	multipath;
+	u64	queue_depth;
+	u64	io_queues;
+	u64	anatt;
+	u64	aerl;
+	u64	copy_formats;
+	u64	fast_copy;
+	u64	copy;
+	u64	multipath;
 	char	serial[20 + 1];
 	char	model[40 + 1];
+};
+
+/**
+ * struct ndbg_path_config - what the controller with an address is to be
+ * @ana_state:	enum nvme_ana_state
+ * @io_queues:	most I/O queues, 0 = what the subsystem has
+ */
+struct ndbg_path_config {
+	u64	ana_state;
+	u64	io_queues;
 };
 
 /* What the next namespace and subsystem are, unless they are told otherwise. */
@@ -72,44 +84,19 @@ struct ndbg_config {
 	struct ndbg_subsys_config	subsys;
 };
 
-/* A number, as a parameter or an attribute, and what it may be. */
-struct ndbg_number {
-	u32	*val;			/* where the parameter is */
-	u32	min;
-	u32	max;
-	bool	(*ok)(u32 val);
-	const char *what;
-};
-
-/* A number of bytes, a multiple of 4 KiB. */
-struct ndbg_bytes {
-	u64	*val;			/* where the parameter is */
-	u64	min;
-	u64	max;
-	bool	zero_ok;
-	const char *what;
-};
-
-/* params.c: module parameters, and the rules that attributes share with them */
-extern const struct ndbg_bytes ndbg_size;
-extern const struct ndbg_bytes ndbg_memory;
-extern const struct ndbg_number ndbg_block_size;
-extern const struct ndbg_number ndbg_physical_block_size;
-extern const struct ndbg_number ndbg_mssrl;
-extern const struct ndbg_number ndbg_mcl;
-extern const struct ndbg_number ndbg_msrc;
-extern const struct ndbg_bytes ndbg_ro_start;
-extern const struct ndbg_bytes ndbg_ro_size;
-extern const struct ndbg_number ndbg_copy_on;
-extern const struct ndbg_number ndbg_copy_formats;
-extern const struct ndbg_number ndbg_fast_copy;
-extern const struct ndbg_number ndbg_queue_depth;
+/* params.c */
 int ndbg_params_check(void);
 void ndbg_params_get(struct ndbg_config *config);
-int ndbg_refuse(const char *name, const char *s, const char *what);
-int ndbg_parse_number(const char *name, const char *s,
-		      const struct ndbg_number *n, u32 *val);
-int ndbg_parse_bytes(const char *name, const char *s,
-		     const struct ndbg_bytes *b, u64 *val);
+
+/* attr.c */
+struct configfs_attribute;
+void ndbg_defaults(struct configfs_attribute **attrs, void *config);
+
+/* control*.c: the attributes of each directory */
+extern struct configfs_attribute *ndbg_subsys_attrs[];
+extern struct configfs_attribute *ndbg_ns_attrs[];
+extern struct configfs_attribute *ndbg_path_attrs[];
+extern struct configfs_attribute *ndbg_fault_attrs[];
+extern struct configfs_attribute *ndbg_time_attrs[];
 
 #endif /* NVME_DEBUG_CONFIG_H */

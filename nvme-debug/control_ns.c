@@ -15,118 +15,16 @@ static struct ndbg_ns *to_ndbg_ns(struct config_item *item)
 	return container_of(to_config_group(item), struct ndbg_ns, group);
 }
 
-static void *ndbg_ns_field(struct config_item *item, size_t offset)
+static void ndbg_change_ns(struct config_item *item, u64 *field, u64 val)
 {
-	return (void *)&to_ndbg_ns(item)->config + offset;
+	ndbg_ns_change(to_ndbg_ns(item), field, val);
 }
 
-static ssize_t ndbg_ns_show_bytes(struct config_item *item, char *page,
-				  const struct ndbg_attr *attr)
-{
-	u64 *field = ndbg_ns_field(item, attr->offset);
-
-	return sysfs_emit(page, "%llu\n", *field);
-}
-
-static ssize_t ndbg_ns_store_bytes(struct config_item *item, const char *page,
-				   size_t count, const struct ndbg_attr *attr)
-{
-	u64 val;
-	int ret = ndbg_control_bytes(item, attr->name, page, count, attr->bytes,
-				     &val);
-
-	if (ret)
-		return ret;
-	mutex_lock(&ndbg_lock);
-	attr->set(to_ndbg_ns(item), val);
-	mutex_unlock(&ndbg_lock);
-	return count;
-}
-
-static ssize_t ndbg_ns_show_number(struct config_item *item, char *page,
-				   const struct ndbg_attr *attr)
-{
-	u32 *field = ndbg_ns_field(item, attr->offset);
-
-	return sysfs_emit(page, "%u\n", *field);
-}
-
-static ssize_t ndbg_ns_store_number(struct config_item *item, const char *page,
-				    size_t count, const struct ndbg_attr *attr)
-{
-	u32 val;
-	int ret = ndbg_control_number(item, attr->name, page, count,
-				      attr->number, &val);
-
-	if (ret)
-		return ret;
-	mutex_lock(&ndbg_lock);
-	if (attr->set)
-		attr->set(to_ndbg_ns(item), val);
-	else
-		ndbg_ns_set_limit(to_ndbg_ns(item),
-				  ndbg_ns_field(item, attr->offset), val);
-	mutex_unlock(&ndbg_lock);
-	return count;
-}
-
-/* They may change at any time, ns.c sees to that. */
-#define NDBG_NS_ATTR(_name, _kind, _rule, _set)				\
-static const struct ndbg_attr ndbg_ns_##_name = {			\
-	.name	= #_name,						\
-	.offset	= offsetof(struct ndbg_ns_config, _name),		\
-	_rule,								\
-	.set	= _set,							\
-};									\
-									\
-static ssize_t ndbg_ns_##_name##_show(struct config_item *item,		\
-				      char *page)			\
-{									\
-	return ndbg_ns_show_##_kind(item, page, &ndbg_ns_##_name);	\
-}									\
-									\
-static ssize_t ndbg_ns_##_name##_store(struct config_item *item,	\
-				       const char *page, size_t count)	\
-{									\
-	return ndbg_ns_store_##_kind(item, page, count,			\
-				     &ndbg_ns_##_name);			\
-}
-
-NDBG_NS_ATTR(size, bytes, .bytes = &ndbg_size, ndbg_ns_set_size)
-NDBG_NS_ATTR(memory, bytes, .bytes = &ndbg_memory, ndbg_ns_set_memory)
-NDBG_NS_ATTR(block_size, number, .number = &ndbg_block_size,
-	     ndbg_ns_set_block_size)
-NDBG_NS_ATTR(physical_block_size, number,
-	     .number = &ndbg_physical_block_size, NULL)
-NDBG_NS_ATTR(mssrl, number, .number = &ndbg_mssrl, NULL)
-NDBG_NS_ATTR(mcl, number, .number = &ndbg_mcl, NULL)
-NDBG_NS_ATTR(msrc, number, .number = &ndbg_msrc, NULL)
-NDBG_NS_ATTR(ro_start, bytes, .bytes = &ndbg_ro_start, ndbg_ns_set_ro_start)
-NDBG_NS_ATTR(ro_size, bytes, .bytes = &ndbg_ro_size, ndbg_ns_set_ro_size)
-
-static ssize_t ndbg_ns_enable_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%u\n",
-			  to_ndbg_ns(item)->state != NDBG_NS_OFF);
-}
-
-static ssize_t ndbg_ns_enable_store(struct config_item *item, const char *page,
-				    size_t count)
-{
-	u32 enable;
-	int ret = ndbg_control_number(item, "enable", page, count,
-				      &ndbg_zero_or_one, &enable);
-
-	if (ret)
-		return ret;
-	mutex_lock(&ndbg_lock);
-	if (enable)
-		ndbg_ns_enable(to_ndbg_ns(item));
-	else
-		ndbg_ns_disable(to_ndbg_ns(item));
-	mutex_unlock(&ndbg_lock);
-	return count;
-}
+static const struct ndbg_dir ndbg_ns_dir = {
+	.config	= offsetof(struct ndbg_ns, config) -
+		  offsetof(struct ndbg_ns, group.cg_item),
+	.change	= ndbg_change_ns,
+};
 
 static ssize_t ndbg_ns_uuid_show(struct config_item *item, char *page)
 {
@@ -144,11 +42,11 @@ static ssize_t ndbg_ns_uuid_store(struct config_item *item, const char *page,
 
 	if (len != UUID_STRING_LEN || count > len + 1 ||
 	    uuid_parse(page, &uuid) || uuid_is_null(&uuid))
-		return ndbg_control_refuse(item, "uuid", page,
-					   "a UUID, as in 12345678-1234-1234-1234-123456789abc");
+		return ndbg_refuse(config_item_name(item), "uuid", page,
+				   "a UUID, as in 12345678-1234-1234-1234-123456789abc");
 	mutex_lock(&ndbg_lock);
 	if (ns->state != NDBG_NS_OFF)
-		ret = ndbg_control_busy(item, "uuid", "set enable to 0");
+		ret = ndbg_busy(item, "uuid", "set enable to 0");
 	else
 		ns->uuid = uuid;
 	mutex_unlock(&ndbg_lock);
@@ -160,61 +58,31 @@ static ssize_t ndbg_ns_stats_show(struct config_item *item, char *page)
 	return ndbg_ns_show_stats(to_ndbg_ns(item), page);
 }
 
-static int ndbg_ns_reset_all(struct config_item *item)
+static const struct ndbg_name ndbg_ns_resets[] = {
+	{ "stats", false },
+	{ "all", true },
+	{ }
+};
+
+static int ndbg_ns_reset(struct config_item *item, u64 all)
 {
 	struct ndbg_ns *ns = to_ndbg_ns(item);
 
-	if (ns->state != NDBG_NS_OFF)
-		return ndbg_control_busy(item, "reset", "set enable to 0");
-	ndbg_ns_defaults(ns);
+	if (all && ns->state != NDBG_NS_OFF)
+		return ndbg_busy(item, "reset", "set enable to 0");
+	if (all)
+		ndbg_ns_defaults(ns);
+	else
+		ndbg_ns_clear_stats(ns);
 	return 0;
 }
 
-static ssize_t ndbg_ns_reset_store(struct config_item *item, const char *page,
-				   size_t count)
-{
-	bool all = sysfs_streq(page, "all");
-	int ret = 0;
+#define NDBG_NS(_how, ...) NDBG_ATTR_##_how(ns, __VA_ARGS__)
+#include "attrs.h"
 
-	if (strlen(page) != count || (!all && !sysfs_streq(page, "stats")))
-		return ndbg_control_refuse(item, "reset", page, "stats or all");
-	mutex_lock(&ndbg_lock);
-	if (all)
-		ret = ndbg_ns_reset_all(item);
-	else
-		ndbg_ns_clear_stats(to_ndbg_ns(item));
-	mutex_unlock(&ndbg_lock);
-	return ret ?: count;
-}
-
-CONFIGFS_ATTR(ndbg_ns_, size);
-CONFIGFS_ATTR(ndbg_ns_, memory);
-CONFIGFS_ATTR(ndbg_ns_, block_size);
-CONFIGFS_ATTR(ndbg_ns_, physical_block_size);
-CONFIGFS_ATTR(ndbg_ns_, mssrl);
-CONFIGFS_ATTR(ndbg_ns_, mcl);
-CONFIGFS_ATTR(ndbg_ns_, msrc);
-CONFIGFS_ATTR(ndbg_ns_, ro_start);
-CONFIGFS_ATTR(ndbg_ns_, ro_size);
-CONFIGFS_ATTR(ndbg_ns_, enable);
-CONFIGFS_ATTR(ndbg_ns_, uuid);
-CONFIGFS_ATTR_RO(ndbg_ns_, stats);
-CONFIGFS_ATTR_WO(ndbg_ns_, reset);
-
-static struct configfs_attribute *ndbg_ns_attrs[] = {
-	&ndbg_ns_attr_size,
-	&ndbg_ns_attr_memory,
-	&ndbg_ns_attr_block_size,
-	&ndbg_ns_attr_physical_block_size,
-	&ndbg_ns_attr_mssrl,
-	&ndbg_ns_attr_mcl,
-	&ndbg_ns_attr_msrc,
-	&ndbg_ns_attr_ro_start,
-	&ndbg_ns_attr_ro_size,
-	&ndbg_ns_attr_uuid,
-	&ndbg_ns_attr_enable,
-	&ndbg_ns_attr_stats,
-	&ndbg_ns_attr_reset,
+struct configfs_attribute *ndbg_ns_attrs[] = {
+#define NDBG_NS(_how, _name, ...) &ndbg_attr_ns_##_name.ca,
+#include "attrs.h"
 	NULL,
 };
 
@@ -249,7 +117,7 @@ static struct config_group *ndbg_make_ns(struct config_group *group,
 	u32 nsid;
 
 	if (!ndbg_parse_nsid(name, &nsid))
-		return ERR_PTR(ndbg_refuse("namespace", name,
+		return ERR_PTR(ndbg_refuse(NULL, "namespace", name,
 					   "a namespace id, 1 to 8192"));
 	mutex_lock(&ndbg_lock);
 	ns = ndbg_ns_create(subsys, nsid, name);

@@ -11,52 +11,9 @@
 
 #include "control.h"
 
-static const char *const ndbg_ana_names[] = {
-	[NVME_ANA_OPTIMIZED]		= "optimized",
-	[NVME_ANA_NONOPTIMIZED]		= "non-optimized",
-	[NVME_ANA_INACCESSIBLE]		= "inaccessible",
-	[NVME_ANA_PERSISTENT_LOSS]	= "persistent-loss",
-	[NVME_ANA_CHANGE]		= "change",
-};
-
 static struct ndbg_path *to_ndbg_path(struct config_item *item)
 {
 	return container_of(to_config_group(item), struct ndbg_path, group);
-}
-
-static ssize_t ndbg_path_ana_state_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%s\n",
-			  ndbg_ana_names[to_ndbg_path(item)->ana_state]);
-}
-
-static ssize_t ndbg_path_ana_state_store(struct config_item *item,
-					 const char *page, size_t count)
-{
-	struct ndbg_path *path = to_ndbg_path(item);
-	unsigned int state;
-
-	for (state = 0; state < ARRAY_SIZE(ndbg_ana_names); state++)
-		if (strlen(page) == count && ndbg_ana_names[state] &&
-		    sysfs_streq(page, ndbg_ana_names[state]))
-			break;
-	if (state == ARRAY_SIZE(ndbg_ana_names))
-		return ndbg_control_refuse(item, "ana_state", page,
-					   "optimized, non-optimized, inaccessible, persistent-loss or change");
-	mutex_lock(&ndbg_lock);
-	ndbg_path_set_ana(path, state);
-	mutex_unlock(&ndbg_lock);
-	return count;
-}
-
-static const struct ndbg_number ndbg_path_queues = {
-	.max	= NDBG_MAX_IO_QUEUES,
-	.what	= "a number of I/O queues from 1 to 128, or 0 for what the subsystem has",
-};
-
-static ssize_t ndbg_path_io_queues_show(struct config_item *item, char *page)
-{
-	return sysfs_emit(page, "%u\n", to_ndbg_path(item)->io_queues);
 }
 
 /* Called with ndbg_lock held. */
@@ -66,25 +23,37 @@ static struct ndbg_ctrl *ndbg_path_ctrl(struct config_item *item)
 			      config_item_name(item));
 }
 
-static ssize_t ndbg_path_io_queues_store(struct config_item *item,
-					 const char *page, size_t count)
+static bool ndbg_path_busy(struct config_item *item)
+{
+	return ndbg_path_ctrl(item);
+}
+
+static void ndbg_change_path(struct config_item *item, u64 *field, u64 val)
 {
 	struct ndbg_path *path = to_ndbg_path(item);
-	u32 val;
-	int ret;
 
-	ret = ndbg_control_number(item, "io_queues", page, count,
-				  &ndbg_path_queues, &val);
-	if (ret)
-		return ret;
-	mutex_lock(&ndbg_lock);
-	if (ndbg_path_ctrl(item))
-		ret = ndbg_control_busy(item, "io_queues", "disconnect it");
+	if (field == &path->config.ana_state)
+		ndbg_path_set_ana(path, val);
 	else
-		path->io_queues = val;
-	mutex_unlock(&ndbg_lock);
-	return ret ?: count;
+		*field = val;
 }
+
+static const struct ndbg_dir ndbg_path_dir = {
+	.config	= offsetof(struct ndbg_path, config) -
+		  offsetof(struct ndbg_path, group.cg_item),
+	.busy	= ndbg_path_busy,
+	.first	= "disconnect it",
+	.change	= ndbg_change_path,
+};
+
+static const struct ndbg_name ndbg_ana_names[] = {
+	{ "optimized", NVME_ANA_OPTIMIZED },
+	{ "non-optimized", NVME_ANA_NONOPTIMIZED },
+	{ "inaccessible", NVME_ANA_INACCESSIBLE },
+	{ "persistent-loss", NVME_ANA_PERSISTENT_LOSS },
+	{ "change", NVME_ANA_CHANGE },
+	{ }
+};
 
 static ssize_t ndbg_path_cntlid_show(struct config_item *item, char *page)
 {
@@ -116,37 +85,23 @@ static ssize_t ndbg_path_device_show(struct config_item *item, char *page)
 	return len;
 }
 
-static ssize_t ndbg_path_reset_store(struct config_item *item,
-				     const char *page, size_t count)
+static int ndbg_path_reset(struct config_item *item, u64 what)
 {
 	struct ndbg_path *path = to_ndbg_path(item);
-	int ret = 0;
 
-	if (strlen(page) != count || !sysfs_streq(page, "all"))
-		return ndbg_control_refuse(item, "reset", page, "all");
-	mutex_lock(&ndbg_lock);
-	if (path->io_queues && ndbg_path_ctrl(item)) {
-		ret = ndbg_control_busy(item, "reset", "disconnect it");
-	} else {
-		path->io_queues = 0;
-		ndbg_path_set_ana(path, NVME_ANA_OPTIMIZED);
-	}
-	mutex_unlock(&ndbg_lock);
-	return ret ?: count;
+	if (path->config.io_queues && ndbg_path_busy(item))
+		return ndbg_busy(item, "reset", ndbg_path_dir.first);
+	path->config.io_queues = 0;
+	ndbg_path_set_ana(path, NVME_ANA_OPTIMIZED);
+	return 0;
 }
 
-CONFIGFS_ATTR(ndbg_path_, ana_state);
-CONFIGFS_ATTR(ndbg_path_, io_queues);
-CONFIGFS_ATTR_RO(ndbg_path_, cntlid);
-CONFIGFS_ATTR_RO(ndbg_path_, device);
-CONFIGFS_ATTR_WO(ndbg_path_, reset);
+#define NDBG_PATH(_how, ...) NDBG_ATTR_##_how(path, __VA_ARGS__)
+#include "attrs.h"
 
-static struct configfs_attribute *ndbg_path_attrs[] = {
-	&ndbg_path_attr_ana_state,
-	&ndbg_path_attr_io_queues,
-	&ndbg_path_attr_cntlid,
-	&ndbg_path_attr_device,
-	&ndbg_path_attr_reset,
+struct configfs_attribute *ndbg_path_attrs[] = {
+#define NDBG_PATH(_how, _name, ...) &ndbg_attr_path_##_name.ca,
+#include "attrs.h"
 	NULL,
 };
 

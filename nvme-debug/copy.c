@@ -400,15 +400,6 @@ static u16 ndbg_copy_all(struct ndbg_copy *copy)
 	return status;
 }
 
-static void ndbg_count_copy(struct ndbg_cmd *cmd)
-{
-	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
-
-	atomic64_inc(&smart->writes);
-	atomic64_add(cmd->bytes, &smart->bytes_read);
-	atomic64_add(cmd->bytes, &smart->bytes_written);
-}
-
 static u16 ndbg_do_copy(struct ndbg_copy *copy)
 {
 	u16 status = ndbg_fetch(copy);
@@ -417,10 +408,8 @@ static u16 ndbg_do_copy(struct ndbg_copy *copy)
 		status = ndbg_check_copy(copy);
 	if (!status)
 		status = ndbg_copy_all(copy);
-	if (!status) {
+	if (!status)
 		copy->cmd->result.u32 = 0;
-		ndbg_count_copy(copy->cmd);
-	}
 	return status;
 }
 

@@ -38,7 +38,7 @@ static int ndbg_start_admin(struct ndbg_ctrl *ctrl, bool new)
 
 	if (new) {
 		ret = nvme_alloc_admin_tag_set(nctrl, &ctrl->admin_tag_set,
-					       &ndbg_admin_mq_ops,
+					       &ndbg_mq_ops,
 					       sizeof(struct ndbg_cmd));
 		if (ret)
 			return ret;

@@ -29,10 +29,7 @@ static const struct ndbg_notice ndbg_notices[] = {
 	},
 };
 
-/**
- * ndbg_events_init - nothing to tell, nobody to tell it to
- * @ctrl: controller
- */
+/* Nothing to tell, nobody to tell it to. */
 void ndbg_events_init(struct ndbg_ctrl *ctrl)
 {
 	spin_lock_init(&ctrl->events.lock);
@@ -40,10 +37,7 @@ void ndbg_events_init(struct ndbg_ctrl *ctrl)
 	INIT_LIST_HEAD(&ctrl->aer.entry);
 }
 
-/**
- * ndbg_event_is_held - does the NVMe core's event request wait already?
- * @ctrl: controller
- */
+/* Does the NVMe core's event request wait already? */
 bool ndbg_event_is_held(struct ndbg_ctrl *ctrl)
 {
 	bool held;
@@ -122,10 +116,7 @@ void ndbg_event_ns_changed(struct ndbg_ctrl *ctrl, u32 nsid)
 	spin_unlock(&ctrl->events.lock);
 }
 
-/**
- * ndbg_event_ana_changed - the ANA state is another, as of before this call
- * @ctrl: controller
- */
+/* The ANA state is another, as of before this call. */
 void ndbg_event_ana_changed(struct ndbg_ctrl *ctrl)
 {
 	spin_lock(&ctrl->events.lock);

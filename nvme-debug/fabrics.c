@@ -40,10 +40,7 @@ void ndbg_disconnect_queues(struct ndbg_ctrl *ctrl, unsigned int first)
 	synchronize_srcu(&ctrl->media);
 }
 
-/**
- * ndbg_io_connected - is any I/O queue connected?
- * @ctrl: controller
- */
+/* Is any I/O queue connected? */
 bool ndbg_io_connected(struct ndbg_ctrl *ctrl)
 {
 	unsigned int i;
@@ -88,10 +85,7 @@ static void ndbg_kato_expired(struct work_struct *work)
 	mutex_unlock(&ctrl->regs_lock);
 }
 
-/**
- * ndbg_keep_alive - the host has shown that it is alive
- * @ctrl: controller
- */
+/* The host has shown that it is alive. */
 void ndbg_keep_alive(struct ndbg_ctrl *ctrl)
 {
 	mutex_lock(&ctrl->regs_lock);
@@ -116,10 +110,7 @@ void ndbg_set_kato(struct ndbg_ctrl *ctrl, u32 kato)
 		cancel_delayed_work(&ctrl->kato_work);
 }
 
-/**
- * ndbg_fabrics_init - a controller nobody has connected to
- * @ctrl: controller
- */
+/* A controller nobody has connected to. */
 void ndbg_fabrics_init(struct ndbg_ctrl *ctrl)
 {
 	mutex_init(&ctrl->regs_lock);

@@ -29,14 +29,11 @@
 void ndbg_fault_defaults(struct ndbg_fault *fault)
 {
 	struct ndbg_subsys *subsys = fault->subsys;
+	struct ndbg_fault_config config;
 
+	ndbg_defaults(ndbg_fault_attrs, &config);
 	spin_lock(&subsys->faults_lock);
-	fault->config = (struct ndbg_fault_config) {
-		.opcode		= NDBG_FAULT_ANY_OPCODE,
-		.every		= 1,
-		.probability	= NDBG_MILLION,
-		.status		= NVME_SC_INTERNAL | NVME_STATUS_DNR,
-	};
+	fault->config = config;
 	fault->matches = 0;
 	fault->hits = 0;
 	spin_unlock(&subsys->faults_lock);
@@ -69,13 +66,13 @@ void ndbg_fault_enable(struct ndbg_fault *fault, bool enable)
 	struct ndbg_subsys *subsys = fault->subsys;
 
 	spin_lock(&subsys->faults_lock);
-	if (enable && !fault->enabled) {
+	if (enable && !fault->config.enable) {
 		fault->matches = 0;
 		fault->hits = 0;
 	}
 	WRITE_ONCE(subsys->faults_enabled,
-		   subsys->faults_enabled + enable - fault->enabled);
-	fault->enabled = enable;
+		   subsys->faults_enabled + enable - fault->config.enable);
+	fault->config.enable = enable;
 	spin_unlock(&subsys->faults_lock);
 }
 
@@ -238,7 +235,7 @@ void ndbg_fault_decide(struct ndbg_cmd *cmd)
 		return;
 	spin_lock(&subsys->faults_lock);
 	list_for_each_entry(fault, &subsys->faults, entry) {
-		if (!fault->enabled || !ndbg_matches(cmd, &fault->config) ||
+		if (!fault->config.enable || !ndbg_matches(cmd, &fault->config) ||
 		    !ndbg_hits(fault) || cmd->plan.armed)
 			continue;
 		fault->hits++;
@@ -325,7 +322,7 @@ static bool ndbg_wait(struct ndbg_cmd *cmd)
 	plan->waited = true;
 	if (plan->config.hold)
 		return ndbg_hold(cmd);
-	return ndbg_park(cmd, (u64)plan->config.delay * NSEC_PER_USEC);
+	return ndbg_park(cmd, plan->config.delay * NSEC_PER_USEC);
 }
 
 /**

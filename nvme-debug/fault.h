@@ -13,7 +13,7 @@ struct ndbg_cmd;
 struct ndbg_ctrl;
 struct ndbg_subsys;
 
-#define NDBG_FAULT_ANY_OPCODE	U32_MAX
+#define NDBG_FAULT_ANY_OPCODE	U64_MAX
 
 /* Where a fault strikes. */
 enum ndbg_fault_at {
@@ -55,26 +55,29 @@ enum ndbg_fault_action {
  * @delay:	or to wait so long, us
  * @action:	enum ndbg_fault_action
  * @status:	status code, status code type, DNR of NDBG_FAULT_STATUS
+ * @enable:	1 if commands that are sent now may be struck; while it is,
+ *		nothing else changes
  */
 struct ndbg_fault_config {
 	u64	slba;
 	u64	nlb;
-	u32	admin;
-	u32	opcode;
-	u32	nsid;
-	u32	cntlid;
-	u32	skip;
-	u32	every;
-	u32	probability;
-	u32	seed;
-	u32	times;
-	u32	at;
-	u32	range;
-	u32	blocks;
-	u32	hold;
-	u32	delay;
-	u32	action;
-	u32	status;
+	u64	admin;
+	u64	opcode;
+	u64	nsid;
+	u64	cntlid;
+	u64	skip;
+	u64	every;
+	u64	probability;
+	u64	seed;
+	u64	times;
+	u64	at;
+	u64	range;
+	u64	blocks;
+	u64	hold;
+	u64	delay;
+	u64	action;
+	u64	status;
+	u64	enable;
 };
 
 /**
@@ -82,7 +85,6 @@ struct ndbg_fault_config {
  * @group:	its configfs directory
  * @subsys:	whose commands it is about
  * @entry:	in ndbg_subsys.faults, oldest first
- * @enabled:	while it is, @config does not change
  * @config:	see struct ndbg_fault_config
  * @matches:	commands that it could have struck since it was enabled
  * @hits:	commands that it has
@@ -91,7 +93,6 @@ struct ndbg_fault {
 	struct config_group	group;
 	struct ndbg_subsys	*subsys;
 	struct list_head	entry;
-	bool			enabled;
 	struct ndbg_fault_config config;
 	u64			matches;
 	u64			hits;

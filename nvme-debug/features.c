@@ -250,12 +250,7 @@ static u16 ndbg_check_feature(struct ndbg_cmd *cmd)
 	return NVME_SC_SUCCESS;
 }
 
-/**
- * ndbg_set_features - execute Set Features
- * @cmd: the command
- *
- * Return: NVMe status.
- */
+/* Execute Set Features. */
 u16 ndbg_set_features(struct ndbg_cmd *cmd)
 {
 	const struct nvme_features *c = &cmd->sqe.features;
@@ -278,12 +273,7 @@ u16 ndbg_set_features(struct ndbg_cmd *cmd)
 	return ndbg_set_ctrl_feature(cmd, fid & 0xff, le32_to_cpu(c->dword11));
 }
 
-/**
- * ndbg_get_features - execute Get Features
- * @cmd: the command
- *
- * Return: NVMe status.
- */
+/* Execute Get Features. */
 u16 ndbg_get_features(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);

@@ -344,12 +344,7 @@ static u16 ndbg_identify_fill(struct ndbg_cmd *cmd, void *page)
 	return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
 }
 
-/**
- * ndbg_identify - execute Identify
- * @cmd: the command
- *
- * Return: NVMe status.
- */
+/* Execute Identify. */
 u16 ndbg_identify(struct ndbg_cmd *cmd)
 {
 	void *page = kzalloc(NVME_IDENTIFY_DATA_SIZE, GFP_NOIO);

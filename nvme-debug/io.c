@@ -97,76 +97,27 @@ static u16 ndbg_check_rw(struct ndbg_cmd *cmd)
 	return status;
 }
 
-static u16 ndbg_check_readable(struct ndbg_cmd *cmd)
-{
-	return ndbg_check_written(cmd->ns, ndbg_slba(cmd), ndbg_nlb(cmd));
-}
-
 static u16 ndbg_check_writable(struct ndbg_cmd *cmd)
 {
 	return ndbg_ns_writable(cmd->ns, ndbg_slba(cmd), ndbg_nlb(cmd));
 }
 
-static void ndbg_count_read(struct ndbg_cmd *cmd)
-{
-	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
-
-	cmd->bytes = ndbg_nlb(cmd) << cmd->ns->shift;
-	atomic64_inc(&smart->reads);
-	atomic64_add(cmd->bytes, &smart->bytes_read);
-}
-
-/* Limited Retry asks for nothing here: there is nothing to retry. */
-static u16 ndbg_read(struct ndbg_cmd *cmd)
+/* What reads is good so far if @status is. What it does with each part is @look. */
+static u16 ndbg_look(struct ndbg_cmd *cmd, u16 status,
+		     int (*look)(struct ndbg_store *store, u64 pos, u64 len,
+				 struct ndbg_data *data))
 {
 	struct ndbg_ns *ns = cmd->ns;
-	u16 status = ndbg_check_rw(cmd);
 	struct ndbg_data data;
 	int err;
 
 	if (!status)
-		status = ndbg_check_readable(cmd);
+		status = ndbg_check_written(ns, ndbg_slba(cmd), ndbg_nlb(cmd));
 	if (status)
 		return status;
 	ndbg_data_init(&data, cmd);
-	err = ndbg_store_read(&ns->store, ndbg_slba(cmd) << ns->shift,
-			      ndbg_nlb(cmd) << ns->shift, &data);
-	if (!err)
-		ndbg_count_read(cmd);
-	return ndbg_media_status(err);
-}
-
-static u16 ndbg_compare(struct ndbg_cmd *cmd)
-{
-	struct ndbg_ns *ns = cmd->ns;
-	u16 status = ndbg_check_rw(cmd);
-	struct ndbg_data data;
-	int err;
-
-	if (!status)
-		status = ndbg_check_readable(cmd);
-	if (status)
-		return status;
-	ndbg_data_init(&data, cmd);
-	err = ndbg_store_compare(&ns->store, ndbg_slba(cmd) << ns->shift,
-				 ndbg_nlb(cmd) << ns->shift, &data);
-	if (!err)
-		ndbg_count_read(cmd);
-	return ndbg_media_status(err);
-}
-
-static u16 ndbg_verify(struct ndbg_cmd *cmd)
-{
-	u16 status = ndbg_check_range(cmd, NDBG_VSL + NDBG_PAGE_SHIFT);
-	struct ndbg_ns *ns = cmd->ns;
-	int err;
-
-	if (!status)
-		status = ndbg_check_readable(cmd);
-	if (status)
-		return status;
-	err = ndbg_store_verify(&ns->store, ndbg_slba(cmd) << ns->shift,
-				ndbg_nlb(cmd) << ns->shift);
+	err = look(&ns->store, ndbg_slba(cmd) << ns->shift,
+		   ndbg_nlb(cmd) << ns->shift, &data);
 	if (!err)
 		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
 	return ndbg_media_status(err);
@@ -175,7 +126,6 @@ static u16 ndbg_verify(struct ndbg_cmd *cmd)
 /* What is written is durable: Force Unit Access asks for nothing more. */
 static u16 ndbg_write(struct ndbg_cmd *cmd)
 {
-	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
 	struct ndbg_ns *ns = cmd->ns;
 	u16 status = ndbg_check_rw(cmd);
 	struct ndbg_data data;
@@ -188,11 +138,8 @@ static u16 ndbg_write(struct ndbg_cmd *cmd)
 	ndbg_data_init(&data, cmd);
 	err = ndbg_store_write(&ns->store, ndbg_slba(cmd) << ns->shift,
 			       ndbg_nlb(cmd) << ns->shift, &data);
-	if (!err) {
+	if (!err)
 		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
-		atomic64_inc(&smart->writes);
-		atomic64_add(cmd->bytes, &smart->bytes_written);
-	}
 	return ndbg_media_status(err);
 }
 
@@ -318,7 +265,8 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 		return status;
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
-		return ndbg_read(cmd);
+		/* Limited Retry asks for nothing: there is nothing to retry. */
+		return ndbg_look(cmd, ndbg_check_rw(cmd), ndbg_store_read);
 	case nvme_cmd_write:
 		return ndbg_write(cmd);
 	case nvme_cmd_flush:
@@ -327,9 +275,11 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 	case nvme_cmd_write_uncor:
 		return ndbg_write_uncorrectable(cmd);
 	case nvme_cmd_compare:
-		return ndbg_compare(cmd);
+		return ndbg_look(cmd, ndbg_check_rw(cmd), ndbg_store_compare);
 	case nvme_cmd_verify:
-		return ndbg_verify(cmd);
+		return ndbg_look(cmd, ndbg_check_range(cmd, NDBG_VSL +
+						       NDBG_PAGE_SHIFT),
+				 ndbg_store_verify);
 	case nvme_cmd_write_zeroes:
 		return ndbg_write_zeroes(cmd);
 	case nvme_cmd_dsm:
@@ -356,6 +306,24 @@ static u16 ndbg_ana_status(u8 state)
 	}
 }
 
+/* What SMART tells of: Verify is no Read, Write Zeroes no Write. */
+static void ndbg_count_smart(const struct ndbg_cmd *cmd)
+{
+	struct ndbg_smart *smart = &ndbg_cmd_ctrl(cmd)->smart;
+	u8 opcode = cmd->sqe.common.opcode;
+	bool copy = opcode == nvme_cmd_copy;
+
+	if (opcode == nvme_cmd_read || opcode == nvme_cmd_compare) {
+		atomic64_inc(&smart->reads);
+		atomic64_add(cmd->bytes, &smart->bytes_read);
+	} else if (opcode == nvme_cmd_write || copy) {
+		atomic64_inc(&smart->writes);
+		atomic64_add(cmd->bytes, &smart->bytes_written);
+	}
+	if (copy)
+		atomic64_add(cmd->bytes, &smart->bytes_read);
+}
+
 static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
 {
 	u16 status = ndbg_ana_status(READ_ONCE(ndbg_cmd_ctrl(cmd)->ana_state));
@@ -365,6 +333,8 @@ static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
 		status = NVME_SC_FORMAT_IN_PROGRESS;
 	if (!status)
 		status = ndbg_dispatch(cmd);
+	if (!status && cmd->bytes)
+		ndbg_count_smart(cmd);
 	if (!status && ndbg_fault_corrupts(cmd))
 		ndbg_fault_corrupt(cmd);
 	if (status != NDBG_HELD)

@@ -189,12 +189,7 @@ static void ndbg_reply_log(struct ndbg_cmd *cmd, const void *log, size_t size)
 	ndbg_data_zero(&data, len - n);
 }
 
-/**
- * ndbg_get_log - execute Get Log Page
- * @cmd: the command
- *
- * Return: NVMe status.
- */
+/* Execute Get Log Page. */
 u16 ndbg_get_log(struct ndbg_cmd *cmd)
 {
 	size_t size = ndbg_log_size(cmd);

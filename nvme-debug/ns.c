@@ -44,7 +44,7 @@ static u64 ndbg_ns_memory(const struct ndbg_ns *ns)
 struct ndbg_ns *ndbg_ns_create(struct ndbg_subsys *subsys, u32 nsid,
 			       const char *salt)
 {
-	struct ndbg_ns *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
+	struct ndbg_ns *ns = kzalloc(sizeof(*ns), GFP_NOIO);
 	struct ndbg_config config;
 	int ret;
 
@@ -58,7 +58,7 @@ struct ndbg_ns *ndbg_ns_create(struct ndbg_subsys *subsys, u32 nsid,
 	ns->shift = ilog2(ns->config.block_size);
 	ndbg_derive_uuid(&ns->uuid, subsys->nqn, salt);
 	ndbg_store_init(&ns->store, ndbg_ns_memory(ns));
-	ret = xa_insert(&subsys->namespaces, nsid, ns, GFP_KERNEL);
+	ret = xa_insert(&subsys->namespaces, nsid, ns, GFP_NOIO);
 	if (ret) {
 		kfree(ns);
 		return ERR_PTR(ret);
@@ -104,6 +104,7 @@ void ndbg_ns_enable(struct ndbg_ns *ns)
 	lockdep_assert_held(&ndbg_lock);
 	if (ns->state != NDBG_NS_OFF)
 		return;
+	ns->config.enable = 1;
 	WRITE_ONCE(ns->state, NDBG_NS_ON);
 	xa_set_mark(&ns->subsys->namespaces, ns->nsid, NDBG_NS_ACTIVE);
 	ndbg_ns_changed(ns);
@@ -122,6 +123,7 @@ void ndbg_ns_disable(struct ndbg_ns *ns)
 	lockdep_assert_held(&ndbg_lock);
 	if (ns->state == NDBG_NS_OFF)
 		return;
+	ns->config.enable = 0;
 	WRITE_ONCE(ns->state, NDBG_NS_OFF);
 	xa_clear_mark(&ns->subsys->namespaces, ns->nsid, NDBG_NS_ACTIVE);
 	ndbg_subsys_sync(ns->subsys);
@@ -144,56 +146,26 @@ void ndbg_ns_remove(struct ndbg_ns *ns)
 		ndbg_ns_changed(ns);
 }
 
-/**
- * ndbg_ns_set_size - resize a namespace
- * @ns: namespace; ndbg_lock held
- * @size: bytes, a multiple of 4096
- *
- * Commands beyond a new, lower end are refused from now on; those that were
- * let in are waited for before what lies there is forgotten.
+/*
+ * Commands beyond a new, lower end are refused from now on; those that were let
+ * in are waited for before what lies there is forgotten.
  */
-void ndbg_ns_set_size(struct ndbg_ns *ns, u64 size)
+static void ndbg_ns_resize(struct ndbg_ns *ns, u64 size)
 {
 	u64 old = ns->config.size;
 
-	if (size == old)
-		return;
 	WRITE_ONCE(ns->config.size, size);
-	if (size < old) {
-		ndbg_subsys_sync(ns->subsys);
-		ndbg_store_zero(&ns->store, size, old - size);
-	}
-	ndbg_store_limit(&ns->store, ndbg_ns_memory(ns));
-	ndbg_ns_reshaped(ns);
+	if (size >= old)
+		return;
+	ndbg_subsys_sync(ns->subsys);
+	ndbg_store_zero(&ns->store, size, old - size);
 }
 
-/**
- * ndbg_ns_set_memory - change how much data a namespace keeps
- * @ns: namespace; ndbg_lock held
- * @memory: bytes, a multiple of 4096, or 0
- *
- * What is there stays, even if it is more than that.
- */
-void ndbg_ns_set_memory(struct ndbg_ns *ns, u64 memory)
-{
-	ns->config.memory = memory;
-	ndbg_store_limit(&ns->store, ndbg_ns_memory(ns));
-	ndbg_ns_reshaped(ns);
-}
-
-/**
- * ndbg_ns_set_block_size - format a namespace
- * @ns: namespace; ndbg_lock held
- * @block_size: bytes, 512 or 4096
- *
- * If that is a new one, the data is gone. Until it is, commands end with Format in Progress.
- */
-void ndbg_ns_set_block_size(struct ndbg_ns *ns, u64 block_size)
+/* All data goes. Until it has, commands end with Format in Progress. */
+static void ndbg_ns_format(struct ndbg_ns *ns, u64 block_size)
 {
 	enum ndbg_ns_state state = ns->state;
 
-	if (block_size == ns->config.block_size)
-		return;
 	if (state != NDBG_NS_OFF) {
 		WRITE_ONCE(ns->state, NDBG_NS_FORMAT);
 		ndbg_subsys_sync(ns->subsys);
@@ -203,20 +175,42 @@ void ndbg_ns_set_block_size(struct ndbg_ns *ns, u64 block_size)
 	WRITE_ONCE(ns->shift, ilog2(block_size));
 	/* No command goes on with the old block size. */
 	smp_store_release(&ns->state, state);
-	ndbg_ns_reshaped(ns);
+}
+
+/* Hosts are not told. No command that was let in before writes there after this. */
+static void ndbg_ns_change_ro(struct ndbg_ns *ns, u64 *field, u64 val)
+{
+	WRITE_ONCE(*field, val);
+	ndbg_subsys_sync(ns->subsys);
 }
 
 /**
- * ndbg_ns_set_limit - change one of MSSRL, MCL, MSRC
- * @ns: namespace; ndbg_lock held
- * @limit: where it is in @ns
- * @val: new value, in force for the next command
+ * ndbg_ns_change - have a namespace be another
+ * @ns: namespace, active or not; ndbg_lock held
+ * @field: one of @ns->config
+ * @val: good value, in force for the next command
+ *
+ * Data that is there stays, even if it is more than a new bound, unless it is
+ * cut off or the block size is a new one.
  */
-void ndbg_ns_set_limit(struct ndbg_ns *ns, u32 *limit, u32 val)
+void ndbg_ns_change(struct ndbg_ns *ns, u64 *field, u64 val)
 {
-	if (*limit == val)
+	struct ndbg_ns_config *config = &ns->config;
+
+	lockdep_assert_held(&ndbg_lock);
+	if (*field == val)
 		return;
-	WRITE_ONCE(*limit, val);
+	if (field == &config->enable)
+		return val ? ndbg_ns_enable(ns) : ndbg_ns_disable(ns);
+	if (field == &config->ro_start || field == &config->ro_size)
+		return ndbg_ns_change_ro(ns, field, val);
+	if (field == &config->size)
+		ndbg_ns_resize(ns, val);
+	else if (field == &config->block_size)
+		ndbg_ns_format(ns, val);
+	else
+		WRITE_ONCE(*field, val);
+	ndbg_store_limit(&ns->store, ndbg_ns_memory(ns));
 	ndbg_ns_reshaped(ns);
 }
 

@@ -173,15 +173,13 @@ struct ndbg_subsys {
  * @group:	its configfs directory, named after the address
  * @entry:	in ndbg_subsys.paths
  * @subsys:	whose it is
- * @ana_state:	enum nvme_ana_state
- * @io_queues:	most I/O queues, 0 = what the subsystem has
+ * @config:	see struct ndbg_path_config
  */
 struct ndbg_path {
 	struct config_group	group;
 	struct list_head	entry;
 	struct ndbg_subsys	*subsys;
-	u8			ana_state;
-	u32			io_queues;
+	struct ndbg_path_config	config;
 };
 
 enum ndbg_queue_flags {
@@ -213,8 +211,8 @@ enum ndbg_cmd_flags {
  * @nvme_req:	must be first, see struct nvme_request
  * @sqe:	the command as the controller sees it
  * @queue:	the queue it came by
- * @work:	carries commands that may take long (ndbg_io_is_long()) or have
- *		waited
+ * @work:	carries commands that may take long (ndbg_io_is_long(),
+ *		ndbg_admin_is_long()) or have waited
  * @timer:	ends a wait, or completes
  * @entry:	in ndbg_ctrl.running or ndbg_events.held
  * @flags:	enum ndbg_cmd_flags
@@ -374,7 +372,7 @@ static inline struct ndbg_ctrl *to_ndbg_ctrl(struct nvme_ctrl *ctrl)
 	return container_of(ctrl, struct ndbg_ctrl, ctrl);
 }
 
-static inline struct ndbg_ctrl *ndbg_cmd_ctrl(struct ndbg_cmd *cmd)
+static inline struct ndbg_ctrl *ndbg_cmd_ctrl(const struct ndbg_cmd *cmd)
 {
 	return cmd->queue->ctrl;
 }
@@ -431,10 +429,7 @@ void ndbg_ns_free(struct ndbg_ns *ns);
 void ndbg_ns_enable(struct ndbg_ns *ns);
 void ndbg_ns_disable(struct ndbg_ns *ns);
 void ndbg_ns_defaults(struct ndbg_ns *ns);
-void ndbg_ns_set_size(struct ndbg_ns *ns, u64 size);
-void ndbg_ns_set_memory(struct ndbg_ns *ns, u64 memory);
-void ndbg_ns_set_block_size(struct ndbg_ns *ns, u64 block_size);
-void ndbg_ns_set_limit(struct ndbg_ns *ns, u32 *limit, u32 val);
+void ndbg_ns_change(struct ndbg_ns *ns, u64 *field, u64 val);
 void ndbg_ns_reshaped(struct ndbg_ns *ns);
 struct ndbg_ns *ndbg_ns_find(struct ndbg_subsys *subsys, u32 nsid);
 bool ndbg_nsid_valid(const struct ndbg_subsys *subsys, u32 nsid);
@@ -445,15 +440,10 @@ void ndbg_ns_clear_stats(struct ndbg_ns *ns);
 /* protect.c: what may be written */
 u16 ndbg_ns_writable(const struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_ns_protect(struct ndbg_ns *ns, u32 state);
-void ndbg_ns_set_ro_start(struct ndbg_ns *ns, u64 start);
-void ndbg_ns_set_ro_size(struct ndbg_ns *ns, u64 size);
 void ndbg_ns_power_cycle(struct ndbg_ns *ns);
-
-/* core.c: host side; the life of the module and of controllers */
 
 /* cmd.c: host side; the life of commands */
 extern const struct blk_mq_ops ndbg_mq_ops;
-extern const struct blk_mq_ops ndbg_admin_mq_ops;
 void ndbg_submit_async_event(struct nvme_ctrl *nctrl);
 void ndbg_complete(struct ndbg_cmd *cmd, u16 status);
 void ndbg_complete_all(struct blk_mq_tag_set *set);
@@ -497,6 +487,7 @@ void ndbg_changed_list(struct ndbg_ctrl *ctrl, __le32 *list, bool clear);
 
 /* admin.c: controller side; admin commands */
 u16 ndbg_admin_cmd(struct ndbg_cmd *cmd);
+bool ndbg_admin_is_long(const struct ndbg_cmd *cmd);
 u16 ndbg_in_media(struct ndbg_cmd *cmd, u16 (*execute)(struct ndbg_cmd *));
 void ndbg_pad(char *to, size_t size, const char *from);
 

@@ -72,32 +72,6 @@ u16 ndbg_ns_protect(struct ndbg_ns *ns, u32 state)
 }
 
 /**
- * ndbg_ns_set_ro_start - move the read-only part
- * @ns: namespace; ndbg_lock held
- * @start: bytes, a multiple of 4096
- *
- * No command that was let in before writes to it once this returns.
- */
-void ndbg_ns_set_ro_start(struct ndbg_ns *ns, u64 start)
-{
-	WRITE_ONCE(ns->config.ro_start, start);
-	ndbg_subsys_sync(ns->subsys);
-}
-
-/**
- * ndbg_ns_set_ro_size - resize the read-only part
- * @ns: namespace; ndbg_lock held
- * @size: bytes, a multiple of 4096; 0 = there is none
- *
- * No command that was let in before writes to it once this returns.
- */
-void ndbg_ns_set_ro_size(struct ndbg_ns *ns, u64 size)
-{
-	WRITE_ONCE(ns->config.ro_size, size);
-	ndbg_subsys_sync(ns->subsys);
-}
-
-/**
  * ndbg_ns_power_cycle - what the host has set, and is not to last, is gone
  * @ns: namespace of a subsystem without controllers; ndbg_lock held
  */

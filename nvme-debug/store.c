@@ -23,9 +23,7 @@ static_assert(2 * NDBG_UNITS <= BITS_PER_LONG);
 /* Pages of all stores, so that a leak shows when the module goes. */
 static atomic_long_t ndbg_pages;
 
-/**
- * ndbg_store_pages - pages that hold data now, in all stores
- */
+/* Pages that hold data now, in all stores. */
 long ndbg_store_pages(void)
 {
 	return atomic_long_read(&ndbg_pages);
@@ -228,7 +226,7 @@ static int ndbg_read_part(struct page *page, const void *addr, u64 pos,
  *
  * Return: 0, or -EIO at the first uncorrectable block.
  */
-int ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
+int ndbg_store_read(struct ndbg_store *store, u64 pos, u64 len,
 		    struct ndbg_data *data)
 {
 	return ndbg_walk(store, pos, len, data, ndbg_read_part);
@@ -249,7 +247,7 @@ static int ndbg_compare_part(struct page *page, const void *addr, u64 pos,
  *
  * Return: 0, -EILSEQ if not, or -EIO at an uncorrectable block before that.
  */
-int ndbg_store_compare(struct ndbg_store *store, u64 pos, size_t len,
+int ndbg_store_compare(struct ndbg_store *store, u64 pos, u64 len,
 		       struct ndbg_data *data)
 {
 	return ndbg_walk(store, pos, len, data, ndbg_compare_part);
@@ -266,10 +264,12 @@ static int ndbg_verify_part(struct page *page, const void *addr, u64 pos,
  * @store: where to look
  * @pos: first byte
  * @len: bytes
+ * @data: not used
  *
  * Return: 0, or -EIO at the first uncorrectable block.
  */
-int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len)
+int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len,
+		      struct ndbg_data *data)
 {
 	return ndbg_walk(store, pos, len, NULL, ndbg_verify_part);
 }
@@ -296,30 +296,59 @@ int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len)
 	return ndbg_walk(store, pos, len, NULL, ndbg_written_part);
 }
 
-/* @len bytes from the host to @pos; they lie in one page. */
-static int ndbg_write_part(struct ndbg_store *store, u64 pos, size_t len,
-			   struct ndbg_data *data)
+/*
+ * What a walk that changes something does with each part that lies in one page,
+ * which is present by then.
+ */
+typedef void ndbg_update_fn(struct page *page, u64 pos, size_t len, void *ctx);
+
+static int ndbg_update_part(struct ndbg_store *store, u64 pos, size_t len,
+			    void *ctx, ndbg_update_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
 	struct page *page;
-	void *addr;
 	int err;
 
 	do {
 		spin_lock(ndbg_lock_of(store, index));
 		page = xa_load(&store->pages, index);
-		if (page) {
-			addr = kmap_local_page(page);
-			ndbg_data_get(data, addr + offset_in_page(pos), len);
-			kunmap_local(addr);
-			ndbg_mark(page, ndbg_units(pos, len), true);
-		}
+		if (page)
+			fn(page, pos, len, ctx);
 		spin_unlock(ndbg_lock_of(store, index));
 		if (page)
 			return 0;
 		err = ndbg_add_page(store, index);
 	} while (!err);
 	return err;
+}
+
+/*
+ * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
+ * both cases blocks before the failing page are changed.
+ */
+static int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
+		       ndbg_update_fn *fn)
+{
+	while (len) {
+		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
+		int err = ndbg_update_part(store, pos, n, ctx, fn);
+
+		if (err)
+			return err;
+		pos += n;
+		len -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void ndbg_write_part(struct page *page, u64 pos, size_t len, void *data)
+{
+	void *addr = kmap_local_page(page);
+
+	ndbg_data_get(data, addr + offset_in_page(pos), len);
+	kunmap_local(addr);
+	ndbg_mark(page, ndbg_units(pos, len), true);
 }
 
 /**
@@ -329,47 +358,15 @@ static int ndbg_write_part(struct ndbg_store *store, u64 pos, size_t len,
  * @len: bytes
  * @data: host memory with @len bytes
  *
- * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
- * both cases blocks before the failing page are written.
+ * Return: as ndbg_update().
  */
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
 		     struct ndbg_data *data)
 {
-	while (len) {
-		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
-		int err = ndbg_write_part(store, pos, n, data);
-
-		if (err)
-			return err;
-		pos += n;
-		len -= n;
-	}
-	return 0;
+	return ndbg_update(store, pos, len, data, ndbg_write_part);
 }
 
-typedef void ndbg_change_fn(struct page *page, u64 pos, size_t len);
-
-static int ndbg_change_part(struct ndbg_store *store, u64 pos, size_t len,
-			    ndbg_change_fn *fn)
-{
-	pgoff_t index = pos >> PAGE_SHIFT;
-	struct page *page;
-	int err;
-
-	do {
-		spin_lock(ndbg_lock_of(store, index));
-		page = xa_load(&store->pages, index);
-		if (page)
-			fn(page, pos, len);
-		spin_unlock(ndbg_lock_of(store, index));
-		if (page)
-			return 0;
-		err = ndbg_add_page(store, index);
-	} while (!err);
-	return err;
-}
-
-static void ndbg_spoil_part(struct page *page, u64 pos, size_t len)
+static void ndbg_spoil_part(struct page *page, u64 pos, size_t len, void *ctx)
 {
 	unsigned long units = ndbg_units(pos, len);
 
@@ -382,25 +379,14 @@ static void ndbg_spoil_part(struct page *page, u64 pos, size_t len)
  * @pos: first byte
  * @len: bytes
  *
- * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
- * both cases blocks before the failing page are uncorrectable.
+ * Return: as ndbg_update().
  */
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
 {
-	while (len) {
-		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
-		int err = ndbg_change_part(store, pos, n, ndbg_spoil_part);
-
-		if (err)
-			return err;
-		pos += n;
-		len -= n;
-		cond_resched();
-	}
-	return 0;
+	return ndbg_update(store, pos, len, NULL, ndbg_spoil_part);
 }
 
-static void ndbg_flip_part(struct page *page, u64 pos, size_t len)
+static void ndbg_flip_part(struct page *page, u64 pos, size_t len, void *ctx)
 {
 	u8 *addr = kmap_local_page(page);
 
@@ -413,11 +399,11 @@ static void ndbg_flip_part(struct page *page, u64 pos, size_t len)
  * @store: to change
  * @pos: which byte it is in
  *
- * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is.
+ * Return: as ndbg_update().
  */
 int ndbg_store_flip(struct ndbg_store *store, u64 pos)
 {
-	return ndbg_change_part(store, pos, 1, ndbg_flip_part);
+	return ndbg_update(store, pos, 1, NULL, ndbg_flip_part);
 }
 
 /* Zero @len bytes in one page, which stays present if it was. */
@@ -515,27 +501,14 @@ static int ndbg_gather_part(struct ndbg_gather *g, struct ndbg_store *from,
 }
 
 /* What was not written in the source is not written after this. */
-static int ndbg_put_gathered(const struct ndbg_gather *g, u64 pos)
+static void ndbg_put_part(struct page *page, u64 pos, size_t len, void *ctx)
 {
-	pgoff_t index = pos >> PAGE_SHIFT;
-	struct page *page;
-	int err;
+	const struct ndbg_gather *g = ctx;
 
-	do {
-		spin_lock(ndbg_lock_of(g->to, index));
-		page = xa_load(&g->to->pages, index);
-		if (page) {
-			memcpy_to_page(page, offset_in_page(pos),
-				       g->page + offset_in_page(pos), g->len);
-			ndbg_mark(page, ndbg_units(pos, g->len), false);
-			ndbg_mark(page, g->written, true);
-		}
-		spin_unlock(ndbg_lock_of(g->to, index));
-		if (page)
-			return 0;
-		err = ndbg_add_page(g->to, index);
-	} while (!err);
-	return err;
+	memcpy_to_page(page, offset_in_page(pos), g->page + offset_in_page(pos),
+		       len);
+	ndbg_mark(page, ndbg_units(pos, len), false);
+	ndbg_mark(page, g->written, true);
 }
 
 /**
@@ -553,7 +526,7 @@ int ndbg_gather_flush(struct ndbg_gather *g)
 	int err = 0;
 
 	if (g->written)
-		err = ndbg_put_gathered(g, pos);
+		err = ndbg_update(g->to, pos, g->len, g, ndbg_put_part);
 	else if (g->len)
 		ndbg_store_zero(g->to, pos, g->len);
 	if (err)

@@ -63,11 +63,12 @@ static inline u64 ndbg_gather_pos(const struct ndbg_gather *g)
 
 void ndbg_store_init(struct ndbg_store *store, u64 max_bytes);
 void ndbg_store_exit(struct ndbg_store *store);
-int ndbg_store_read(struct ndbg_store *store, u64 pos, size_t len,
+int ndbg_store_read(struct ndbg_store *store, u64 pos, u64 len,
 		    struct ndbg_data *data);
-int ndbg_store_compare(struct ndbg_store *store, u64 pos, size_t len,
+int ndbg_store_compare(struct ndbg_store *store, u64 pos, u64 len,
 		       struct ndbg_data *data);
-int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len);
+int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len,
+		      struct ndbg_data *data);
 int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_flip(struct ndbg_store *store, u64 pos);

@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 
-#include "nvme-debug.h"
+#include "control.h"
 
 /* The shape of everything, see nvme-debug.h. */
 DEFINE_MUTEX(ndbg_lock);
@@ -32,10 +32,7 @@ static void ndbg_subsys_free(struct kref *ref)
 	kfree(subsys);
 }
 
-/**
- * ndbg_subsys_put - no longer needed here
- * @subsys: subsystem
- */
+/* No longer needed here. */
 void ndbg_subsys_put(struct ndbg_subsys *subsys)
 {
 	kref_put(&subsys->ref, ndbg_subsys_free);
@@ -132,7 +129,7 @@ struct ndbg_subsys *ndbg_subsys_create(const char *nqn)
 	struct ndbg_subsys *subsys, *other;
 
 	if (strlen(nqn) >= NVMF_NQN_SIZE || !strcmp(nqn, NVME_DISC_SUBSYS_NAME)) {
-		ndbg_refuse("subsystem", nqn,
+		ndbg_refuse(NULL, "subsystem", nqn,
 			    "an NQN of up to 222 bytes that is not the discovery NQN");
 		return ERR_PTR(-EINVAL);
 	}
@@ -217,7 +214,7 @@ void ndbg_path_set_ana(struct ndbg_path *path, u8 state)
 	const char *traddr = config_item_name(&path->group.cg_item);
 	struct ndbg_ctrl *ctrl = ndbg_find_ctrl(path->subsys, traddr);
 
-	path->ana_state = state;
+	path->config.ana_state = state;
 	if (ctrl && path->subsys->config.multipath)
 		ndbg_set_ana(ctrl, state);
 }
@@ -230,7 +227,7 @@ void ndbg_path_set_ana(struct ndbg_path *path, u8 state)
 void ndbg_path_add(struct ndbg_subsys *subsys, struct ndbg_path *path)
 {
 	path->subsys = subsys;
-	path->ana_state = NVME_ANA_OPTIMIZED;
+	ndbg_defaults(ndbg_path_attrs, &path->config);
 	mutex_lock(&ndbg_lock);
 	list_add_tail(&path->entry, &subsys->paths);
 	mutex_unlock(&ndbg_lock);
@@ -327,12 +324,12 @@ static int ndbg_add_ctrl(struct ndbg_subsys *subsys, struct ndbg_ctrl *ctrl)
 
 	ctrl->max_io_queues = subsys->config.io_queues;
 	ctrl->ana_state = NVME_ANA_OPTIMIZED;
-	if (path && path->io_queues)
-		ctrl->max_io_queues = path->io_queues;
+	if (path && path->config.io_queues)
+		ctrl->max_io_queues = path->config.io_queues;
 	if (path && subsys->config.multipath)
-		ctrl->ana_state = path->ana_state;
+		ctrl->ana_state = path->config.ana_state;
 	ret = xa_alloc(&subsys->ctrls, &id, ctrl,
-		       XA_LIMIT(NVME_CNTLID_MIN, NVME_CNTLID_MAX), GFP_KERNEL);
+		       XA_LIMIT(NVME_CNTLID_MIN, NVME_CNTLID_MAX), GFP_NOIO);
 	if (ret)
 		return ret;
 	ctrl->cntlid = id;

@@ -23,16 +23,51 @@
 
 #define NDBG_PERCENT	100
 
+static bool ndbg_takes_time(const struct ndbg_time_config *c)
+{
+	return c->bandwidth || c->read_fixed || c->read_per_kib ||
+	       c->write_fixed || c->write_per_kib || c->copy_fixed ||
+	       c->copy_per_kib || c->other_fixed || c->other_per_kib;
+}
+
+/* It starts anew: nothing moves, all channels are free, counters are 0. */
+static void ndbg_time_restart(struct ndbg_time *time)
+{
+	time->commands = 0;
+	time->modelled = 0;
+	time->late = 0;
+	time->moved_until = 0;
+	memset(time->busy_until, 0, sizeof(time->busy_until));
+	WRITE_ONCE(time->on, ndbg_takes_time(&time->config));
+}
+
+/**
+ * ndbg_time_change - change the model, which starts anew
+ * @time: time model, in use or not
+ * @field: one of @time->config
+ * @val: what it is from now on
+ */
+void ndbg_time_change(struct ndbg_time *time, u64 *field, u64 val)
+{
+	spin_lock(&time->lock);
+	WRITE_ONCE(*field, val);
+	ndbg_time_restart(time);
+	spin_unlock(&time->lock);
+}
+
 /**
  * ndbg_time_defaults - nothing takes any time
  * @time: time model, in use or not
  */
 void ndbg_time_defaults(struct ndbg_time *time)
 {
+	struct ndbg_time_config config;
+
+	ndbg_defaults(ndbg_time_attrs, &config);
 	spin_lock(&time->lock);
-	memset(&time->config, 0, sizeof(time->config));
+	time->config = config;
+	ndbg_time_restart(time);
 	spin_unlock(&time->lock);
-	ndbg_time_changed(time);
 }
 
 /**
@@ -42,31 +77,25 @@ void ndbg_time_defaults(struct ndbg_time *time)
 void ndbg_time_init(struct ndbg_time *time)
 {
 	spin_lock_init(&time->lock);
-}
-
-static bool ndbg_takes_time(const struct ndbg_time_config *c)
-{
-	return c->bandwidth || c->read.fixed || c->read.per_kib ||
-	       c->write.fixed || c->write.per_kib || c->copy.fixed ||
-	       c->copy.per_kib || c->other.fixed || c->other.per_kib;
+	ndbg_time_defaults(time);
 }
 
 /**
- * ndbg_time_changed - the configuration is another
- * @time: time model, in use or not
+ * ndbg_time_show_stats - what it has modelled
+ * @time: time model
+ * @page: to write to, a page
  *
- * It starts anew: nothing moves, all channels are free, counters are 0.
+ * Return: bytes written.
  */
-void ndbg_time_changed(struct ndbg_time *time)
+ssize_t ndbg_time_show_stats(struct ndbg_time *time, char *page)
 {
+	ssize_t len;
+
 	spin_lock(&time->lock);
-	time->commands = 0;
-	time->modelled = 0;
-	time->late = 0;
-	time->moved_until = 0;
-	memset(time->busy_until, 0, sizeof(time->busy_until));
-	WRITE_ONCE(time->on, ndbg_takes_time(&time->config));
+	len = sysfs_emit(page, "commands %llu\nmodelled %llu\nlate %llu\n",
+			 time->commands, time->modelled, time->late);
 	spin_unlock(&time->lock);
+	return len;
 }
 
 /**
@@ -79,21 +108,28 @@ void ndbg_time_begin(struct ndbg_cmd *cmd)
 		cmd->arrived = ktime_get_ns();
 }
 
-static const struct ndbg_cost *ndbg_cost(const struct ndbg_time_config *config,
-					 u8 opcode)
+/* Without jitter, ns. */
+static u64 ndbg_cost(const struct ndbg_time_config *c, const struct ndbg_cmd *cmd)
 {
-	switch (opcode) {
+	u64 fixed = c->other_fixed, per_kib = c->other_per_kib;
+
+	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
 	case nvme_cmd_compare:
 	case nvme_cmd_verify:
-		return &config->read;
+		fixed = c->read_fixed;
+		per_kib = c->read_per_kib;
+		break;
 	case nvme_cmd_write:
-		return &config->write;
+		fixed = c->write_fixed;
+		per_kib = c->write_per_kib;
+		break;
 	case nvme_cmd_copy:
-		return &config->copy;
-	default:
-		return &config->other;
+		fixed = c->copy_fixed;
+		per_kib = c->copy_per_kib;
+		break;
 	}
+	return fixed + mul_u64_u32_shr(cmd->bytes, per_kib, 10);
 }
 
 /* Evenly distributed over plus and minus config.jitter percent. */
@@ -108,9 +144,7 @@ static u64 ndbg_jitter(const struct ndbg_time *time, u64 ns)
 
 static u64 ndbg_service(const struct ndbg_time *time, const struct ndbg_cmd *cmd)
 {
-	const struct ndbg_cost *cost = ndbg_cost(&time->config,
-						 cmd->sqe.common.opcode);
-	u64 ns = cost->fixed + mul_u64_u32_shr(cmd->bytes, cost->per_kib, 10);
+	u64 ns = ndbg_cost(&time->config, cmd);
 
 	return time->config.jitter ? ndbg_jitter(time, ns) : ns;
 }

@@ -20,34 +20,36 @@ enum ndbg_completion {
 	NDBG_COMPLETE_TIMER,		/* in hard interrupt context */
 };
 
-/* What it costs: @fixed ns, and @per_kib ns for each KiB moved. */
-struct ndbg_cost {
-	u32	fixed;
-	u32	per_kib;
-};
-
 /**
  * struct ndbg_time_config - how long I/O commands take
+ * @read_fixed:	Read, Compare, Verify: each, ns
+ * @read_per_kib: and for each KiB moved, ns
+ * @write_fixed: Write
+ * @write_per_kib: Write
+ * @copy_fixed:	Copy
+ * @copy_per_kib: Copy
+ * @other_fixed: all others
+ * @other_per_kib: all others
  * @bandwidth:	bytes a second that all commands together move, 0 = no bound
- * @read:	Read, Compare, Verify
- * @write:	Write
- * @copy:	Copy
- * @other:	all others
  * @jitter:	these costs vary by so many percent, up and down
  * @seed:	which do by how much
  * @channels:	commands that are served at a time, 0 = no bound
  * @completion:	enum ndbg_completion
  */
 struct ndbg_time_config {
-	u64			bandwidth;
-	struct ndbg_cost	read;
-	struct ndbg_cost	write;
-	struct ndbg_cost	copy;
-	struct ndbg_cost	other;
-	u32			jitter;
-	u32			seed;
-	u32			channels;
-	u32			completion;
+	u64	read_fixed;
+	u64	read_per_kib;
+	u64	write_fixed;
+	u64	write_per_kib;
+	u64	copy_fixed;
+	u64	copy_per_kib;
+	u64	other_fixed;
+	u64	other_per_kib;
+	u64	bandwidth;
+	u64	jitter;
+	u64	seed;
+	u64	channels;
+	u64	completion;
 };
 
 /**
@@ -77,7 +79,8 @@ struct ndbg_time {
 
 void ndbg_time_init(struct ndbg_time *time);
 void ndbg_time_defaults(struct ndbg_time *time);
-void ndbg_time_changed(struct ndbg_time *time);
+void ndbg_time_change(struct ndbg_time *time, u64 *field, u64 val);
+ssize_t ndbg_time_show_stats(struct ndbg_time *time, char *page);
 void ndbg_time_begin(struct ndbg_cmd *cmd);
 bool ndbg_time_wait(struct ndbg_cmd *cmd);
 

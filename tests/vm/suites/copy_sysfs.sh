@@ -197,7 +197,7 @@ bad_physical_sizes() {
 		check_status "physical_block_size=$bad is refused" 1 \
 			not_zero set_param physical_block_size=$bad
 		check "and why is said" \
-			grep -q "physical_block_size=$bad refused: give .* 512 or 4096" <(dmesg)
+			grep -q "physical_block_size=$bad refused: give 512 or 4096 bytes" <(dmesg)
 	done
 }
 
