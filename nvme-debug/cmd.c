@@ -11,6 +11,9 @@
  */
 #include "nvme-debug.h"
 
+#define CREATE_TRACE_POINTS
+#include "tracepoint.h"
+
 /**
  * ndbg_complete - a command has ended
  * @cmd: command; not the caller's any more
@@ -21,6 +24,7 @@ void ndbg_complete(struct ndbg_cmd *cmd, u16 status)
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
 	struct request *rq;
 
+	trace_nvme_debug_command(cmd, status);
 	if (cmd == &ctrl->aer) {
 		nvme_complete_async_event(&ctrl->ctrl, cpu_to_le16(status << 1),
 					  &cmd->result);
@@ -384,6 +388,7 @@ static void ndbg_init_cmd(struct ndbg_cmd *cmd, struct ndbg_queue *queue)
 	cmd->plan.armed = false;
 	cmd->plan.waited = false;
 	cmd->arrived = 0;
+	cmd->modelled = 0;
 	cmd->range = 0;
 	cmd->block = 0;
 	cmd->ns = NULL;

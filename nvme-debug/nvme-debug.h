@@ -218,6 +218,7 @@ enum ndbg_cmd_flags {
  * @flags:	enum ndbg_cmd_flags
  * @plan:	what a fault has in store for it
  * @arrived:	when it was sent, ns since boot, if it is to take time
+ * @modelled:	how long it is to take, ns
  * @status:	how it has ended, NDBG_CMD_EXECUTED
  * @range:	of a Copy that has waited: the source range it goes on with
  * @block:	and where in that
@@ -236,6 +237,7 @@ struct ndbg_cmd {
 	unsigned long		flags;
 	struct ndbg_plan	plan;
 	u64			arrived;
+	u64			modelled;
 	u16			status;
 	u32			range;
 	u32			block;

@@ -177,7 +177,7 @@ static u64 *ndbg_first_channel(struct ndbg_time *time)
 }
 
 /* When @cmd ends, ns since boot. */
-static u64 ndbg_time_end(struct ndbg_time *time, const struct ndbg_cmd *cmd)
+static u64 ndbg_time_end(struct ndbg_time *time, struct ndbg_cmd *cmd)
 {
 	u64 *channel = time->config.channels ? ndbg_first_channel(time) : NULL;
 	u64 begin = channel ? max(cmd->arrived, *channel) : cmd->arrived;
@@ -193,7 +193,8 @@ static u64 ndbg_time_end(struct ndbg_time *time, const struct ndbg_cmd *cmd)
 	if (channel)
 		*channel = end;
 	time->commands++;
-	time->modelled += end - cmd->arrived;
+	cmd->modelled = end - cmd->arrived;
+	time->modelled += cmd->modelled;
 	return end;
 }
 

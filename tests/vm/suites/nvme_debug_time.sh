@@ -238,6 +238,68 @@ test_removal() {
 	model
 }
 
+# --- tracepoints ---
+
+# traced OPCODE: of what the controller has traced of I/O commands of namespace 1: commands,
+# errors, bytes, ranges.
+traced() {
+	awk -v opcode="$1" '/nvme_debug_command:/ {
+		for (i = 1; i <= NF; i++) {
+			split($i, f, "=")
+			v[f[1]] = f[2]
+		}
+		if (v["qid"] == 0 || v["nsid"] != 1 || v["opcode"] != opcode)
+			next
+		commands++
+		errors += v["status"] != "0x0" && v["status"] != "0"
+		bytes += v["bytes"]
+		ranges += v["ranges"]
+	}
+	END { print commands + 0, errors + 0, bytes + 0, ranges + 0 }' "$tmp/trace"
+}
+# ids EVENT: queue, command id and status of each, in order.
+ids() {
+	grep "$1: " "$tmp/trace" | sed 's/.*qid=\([0-9]*\).*cmdid=\([0-9]*\).*status=\([0-9a-fx]*\).*/\1 \2 \3/' |
+		sed 's/ 0$/ 0x0/' | sort
+}
+
+test_trace() {
+	local name opcode
+	model read_fixed=$ms read_per_kib=1000 copy_fixed=$((2 * ms)) other_fixed=$ms
+	echo stats >$sub/namespaces/1/reset
+	echo >$trace/trace
+	echo 1 >$trace/events/nvme_debug/enable
+	echo 1 >$trace/events/nvme/nvme_complete_rq/enable
+	{
+		raw opcode=2 nsid=1 cdw12=7 len=4096 repeat=20
+		raw opcode=2 nsid=1 cdw10=0xffffffff len=512
+		raw opcode=1 nsid=1 cdw12=15 len=8192 repeat=5
+		raw nsid=1 sdlba=4096 range=0+8 range=16+24
+		raw nsid=1 sdlba=4096 range=0+8 range=999999999+1
+		raw opcode=12 nsid=1 cdw12=7
+		raw opcode=0x55 nsid=1
+		raw via=0 opcode=6 cdw10=1 len=4096
+		raw via=0 opcode=0xc1
+	} >"$tmp/said"
+	echo 0 >$trace/events/nvme_debug/enable
+	echo 0 >$trace/events/nvme/nvme_complete_rq/enable
+	cp $trace/trace "$tmp/trace"
+	for name in read=0x2 write=0x1 copy=0x19 verify=0xc other=0x55; do
+		opcode=${name#*=} name=${name%=*}
+		check_equal "trace: $name is what the statistics say" "$(traced "$opcode")" \
+			"$(stat_of $sub 1 "$name")"
+	done
+	check_equal 'trace: of the others, too' "$(grep -c 'qid=0 .*opcode=0x6 .*status=0x\?0 ' "$tmp/trace") $(
+		grep -c 'qid=0 .*opcode=0xc1 .*status=0x4001 ' "$tmp/trace")" '1 1'
+	check_equal 'trace: modelled is what the model says' \
+		"$(sed -n 's/.*nvme_debug_command:.* qid=[1-9].*modelled=//p' "$tmp/trace" |
+			awk '{ sum += $1 } END { print NR, sum }')" \
+		"$(counter commands) $(counter modelled)"
+	check_equal 'trace: the host was told just that' "$(ids nvme_complete_rq)" \
+		"$(ids nvme_debug_command)"
+	model
+}
+
 modprobe nvme-debug i_know=1 size=16M
 modprobe nvme-raw
 mkdir $sub
@@ -256,6 +318,7 @@ test_jitter
 test_bandwidth
 test_channels
 test_completion
+test_trace
 test_removal
 remove_subsys $sub
 check 'unload' modprobe -r nvme-raw nvme-debug
