@@ -44,6 +44,19 @@ check 'policy check -o json' in_conf json-output \
 check 'policy check: all files of a folder' in_conf folder policy check .
 check 'policy check: no such file' in_conf no-such-file policy check nope.conf good.conf
 
+# Files that ship, and the examples of the manual
+
+no_complaint() {
+	"$bpfcopy" policy check "$1" >"$scratch/out"
+	cat "$scratch/out"
+	grep -qE '^0 errors, 0 warnings in 1 file, [1-9]' "$scratch/out"
+}
+for file in "$top"/policy/*.conf "$top"/policy/examples/*.conf; do
+	check "shipped: $(basename "$file")" no_complaint "$file"
+done
+sed -n '/^```ini$/,/^```$/ { /^```/d; p }' "$top/docs/policies.md" >"$scratch/manual.conf"
+check 'examples of docs/policies.md' no_complaint "$scratch/manual.conf"
+
 # Bytes that editors would not keep: NAME, bytes for printf, what is said.
 bytes() {
 	local name=$1
