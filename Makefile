@@ -99,6 +99,10 @@ cli: programs ## the tests of the command on this machine only
 vm: programs modules ## the suites in the guest only
 	@tests/run vm
 
+.PHONY: fuzz
+fuzz: deps ## look for input that breaks the configuration (FUZZ_SECONDS=60)
+	@$(MAKE) -C tests/fuzz run
+
 .PHONY: lint
 lint: deps ## shellcheck, clang-format, SPDX lines, lengths
 	@tests/lint

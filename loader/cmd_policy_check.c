@@ -92,7 +92,7 @@ static struct sum_row sum_up(const struct conf *conf)
 
 static int print_rows(const struct conf *conf, enum rows_format format)
 {
-	struct rows *rows = rows_open(stdout, format, "policy-check", false);
+	struct rows *rows = rows_open(stdout, format, "policy_check", false);
 	struct rows_part *part = rows_part(rows, &diag_desc);
 	struct sum_row sum = sum_up(conf);
 	const struct conf_diag *diags;

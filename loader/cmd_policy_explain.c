@@ -172,7 +172,7 @@ static int print(const struct options *opts, const struct snapshot *live,
 		 const struct conf_resolved *r)
 {
 	struct rows *rows =
-		rows_open(stdout, opts->output, "policy-explain", false);
+		rows_open(stdout, opts->output, "policy_explain", false);
 	struct rows_part *part = rows_part(rows, &desc);
 
 	for (size_t i = 0; i < r->nr_settings; i++) {

@@ -3,18 +3,26 @@
 
 #include <errno.h>
 
+#include "config_objects.h"
 #include "exit.h"
 
 int config_load(const struct options *opts, const char *const *paths,
 		size_t nr_paths, struct conf **conf)
 {
+	struct config_objects *objects = config_objects_new();
 	struct conf_from from = {
 		.paths = nr_paths ? paths : NULL,
 		.nr_paths = nr_paths,
 		.root = opts->root,
 	};
+	int err;
 
-	return conf_load(&from, conf);
+	if (!objects)
+		return -ENOMEM;
+	from.objects = config_objects(objects);
+	err = conf_load(&from, conf);
+	config_objects_free(objects);
+	return err;
 }
 
 int config_open(const struct options *opts, struct conf **conf)

@@ -95,6 +95,9 @@ void policy_object_close(struct policy_object *po);
 int policy_object_open(const char *policy, struct policy_object *po,
 		       struct policy_error *err);
 
+/** policy_shipped() - names of the shipped policies, as policy_add_word() does */
+void policy_shipped(char *list);
+
 /* Does @text end with @suffix? */
 bool policy_has_suffix(const char *text, const char *suffix);
 

@@ -57,7 +57,7 @@ static void name_of_path(const char *path, char *name, size_t size)
 	snprintf(name, size, "%.*s", (int)len, base);
 }
 
-static void shipped_policies(char *list)
+void policy_shipped(char *list)
 {
 	char pattern[PATH_MAX], name[POLICY_NAME_MAX];
 	glob_t found;
@@ -96,7 +96,7 @@ static int find_object(const char *policy, char *path, size_t size,
 	if (error != -ENOENT || is_path(policy))
 		return policy_fail(err, error == -EACCES ? -EPERM : error,
 				   "%s: %s", path, strerror(-error));
-	shipped_policies(list);
+	policy_shipped(list);
 	return policy_fail(
 		err, -ENOENT,
 		"no policy \"%s\" in %s (there: %s; a path has a '/' or ends in .o)",

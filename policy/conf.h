@@ -114,7 +114,8 @@ void conf_diag_print(FILE *out, const struct conf_diag *diag);
  *	NULL), does the parameter take this value?  0 or
  *	-ENOENT	no; what there is instead is in *@names, an array ended by
  *		NULL which, with its strings, the caller frees; NULL: none
- *	-EINVAL	the value is wrong, and *@why in static storage says why
+ *	-EINVAL	the value is wrong, and *@why, which the next
+ *		call may overwrite, says why
  *	-EAGAIN	cannot tell, as the object is not here
  * @data: for @check
  */

@@ -48,12 +48,12 @@ static int wrong_section(const struct state *s, const struct ini_text *name)
 	const char *dot = memchr(name->at, '.', name->len);
 	size_t head = dot ? (size_t)(dot - name->at) : name->len;
 
-	conf_quote(quote, name->at, name->len);
 	snprintf(hint, sizeof(hint), "want [policy.NAME]");
 	conf_near_try(&near, name->at, head, "policy");
 	if (near.best && dot && head + 1 < name->len)
-		snprintf(hint, sizeof(hint), "did you mean [policy%.*s]?",
-			 (int)(name->len - head), name->at + head);
+		snprintf(hint, sizeof(hint), "did you mean [policy%s]?",
+			 conf_quote(quote, dot, name->len - head));
+	conf_quote(quote, name->at, name->len);
 	return complain(s, name, hint, "no such section: [%s]", quote);
 }
 

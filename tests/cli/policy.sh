@@ -15,6 +15,10 @@ ln -s ../../nvme0n1p1 "$scratch/by-id/nvme-QEMU_NVMe_Ctrl_deadbeef-part1"
 ln -s ../../nvme0n1 "$scratch/by-id/nvme-eui.0011223344556677"
 ln -s ../../sda "$scratch/by-id/ata-Samsung_SSD_850"
 export BPFCOPY_SYSFS=$scratch/sysfs BPFCOPY_BY_ID=$scratch/by-id
+# Some policies, and not all: their list is in golden messages.
+mkdir "$scratch/lib"
+ln -s "$top"/build/bpf/policy_{always,never,threshold}.bpf.o "$scratch/lib"
+export BPFCOPY_LIB=$scratch/lib
 
 # said GOLDEN COMMAND...: what it prints and its status are those of the file GOLDEN.
 said() {
@@ -51,11 +55,17 @@ no_complaint() {
 	cat "$scratch/out"
 	grep -qE '^0 errors, 0 warnings in 1 file, [1-9]' "$scratch/out"
 }
+BPFCOPY_LIB=$top/build/bpf
 for file in "$top"/policy/*.conf "$top"/policy/examples/*.conf; do
 	check "shipped: $(basename "$file")" no_complaint "$file"
 done
+# shellcheck disable=SC2016 # marks of Markdown
 sed -n '/^```ini$/,/^```$/ { /^```/d; p }' "$top/docs/policies.md" >"$scratch/manual.conf"
 check 'examples of docs/policies.md' no_complaint "$scratch/manual.conf"
+
+BPFCOPY_LIB=/nowhere
+check 'without any object, names are not checked' no_complaint "$scratch/manual.conf"
+BPFCOPY_LIB=$scratch/lib
 
 # Bytes that editors would not keep: NAME, bytes for printf, what is said.
 bytes() {
