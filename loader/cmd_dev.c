@@ -11,12 +11,15 @@
 #include "identity.h"
 #include "policy.h"
 #include "rows.h"
+#include "snapshot.h"
 #include "verbs.h"
 
 struct dev_row {
 	struct device d;
 	struct conf_identity id;
 	const char *policy;
+	const char *policy_mode;
+	char **policy_parameters;
 };
 
 #define COL(member, head, type) \
@@ -31,6 +34,9 @@ static const struct row_col cols[] = {
 	COL(copy_max_range_hw_bytes, "RANGE-MAX", ROW_SIZE),
 	COL(copy_max_ranges, "RANGES", ROW_NUM),
 	ROW_COL(struct dev_row, policy, "policy", "POLICY", ROW_TEXT, 0),
+	ROW_COL(struct dev_row, policy_mode, "policy_mode", NULL, ROW_TEXT, 0),
+	ROW_COL(struct dev_row, policy_parameters, "policy_parameters", NULL,
+		ROW_LIST, 0),
 	COL(model, "MODEL", ROW_CHARS),
 	COL(serial, NULL, ROW_CHARS),
 	COL(firmware, NULL, ROW_CHARS),
@@ -66,13 +72,19 @@ static void get_policies(struct policy_info **list, size_t *nr)
 	}
 }
 
-static const char *policy_of(const struct policy_info *list, size_t nr,
-			     uint32_t dev)
+/* Fills in what is attached to the disk of the row. */
+static void add_policy(struct dev_row *row, const struct policy_info *list,
+		       size_t nr)
 {
-	for (size_t i = 0; i < nr; i++)
-		if (list[i].dev == dev)
-			return list[i].name;
-	return NULL;
+	for (size_t i = 0; i < nr; i++) {
+		if (list[i].dev != row->d.disk_dev)
+			continue;
+		snapshot_free_list(row->policy_parameters);
+		row->policy = list[i].name;
+		row->policy_mode = conf_mode_name(
+			list[i].observe ? CONF_OBSERVE : CONF_ENFORCE);
+		row->policy_parameters = snapshot_settings(&list[i]);
+	}
 }
 
 static int print_devices(const struct options *opts,
@@ -86,16 +98,14 @@ static int print_devices(const struct options *opts,
 
 	get_policies(&policies, &nr_policies);
 	for (size_t i = 0; i < nr; i++) {
-		struct dev_row row = {
-			.d = devices[i],
-			.policy = policy_of(policies, nr_policies,
-					    devices[i].disk_dev),
-		};
+		struct dev_row row = { .d = devices[i] };
 
+		add_policy(&row, policies, nr_policies);
 		/* One that went away meanwhile has no identity, but a row. */
 		identity_read(&devices[i], &row.id);
 		rows_add(part, &row);
 		conf_identity_free(&row.id);
+		snapshot_free_list(row.policy_parameters);
 	}
 	free(policies);
 	return rows_close(rows);

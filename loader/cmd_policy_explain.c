@@ -56,12 +56,31 @@ static const struct row_desc desc = { "setting", "settings", cols, false };
 /* Keys that are shown even if no rule says anything about them. */
 static const char *const always[] = { "mode", "policy", "copy_max_bytes" };
 
+/* Of the parameter POLICY.KEY, if that policy is attached. */
+static const char *live_param(const struct snapshot *s, const char *key)
+{
+	size_t len = strlen(s->policy);
+
+	if (!len || strncmp(key, s->policy, len) || key[len] != '.')
+		return NULL;
+	key += len + 1;
+	len = strlen(key);
+	for (char **text = s->settings; text && *text; text++)
+		if (!strncmp(*text, key, len) && (*text)[len] == '=')
+			return *text + len + 1;
+	return NULL;
+}
+
 static const char *live_value(const struct snapshot *s, const char *key,
 			      char size[UNITS_TEXT_MAX])
 {
 	if (!strcmp(key, "policy"))
 		return s->policy;
-	if (strcmp(key, "copy_max_bytes") || s->copy_max_bytes == CONF_NONE)
+	if (!strcmp(key, "mode") && *s->policy)
+		return conf_mode_name(s->observe ? CONF_OBSERVE : CONF_ENFORCE);
+	if (strcmp(key, "copy_max_bytes"))
+		return live_param(s, key);
+	if (s->copy_max_bytes == CONF_NONE)
 		return NULL;
 	return units_format_size(size, s->copy_max_bytes);
 }

@@ -16,19 +16,48 @@
  * Now
  */
 
+char **snapshot_settings(const struct policy_info *info)
+{
+	char **list = calloc(info->nr_settings + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < info->nr_settings; i++) {
+		const struct policy_setting *s = &info->settings[i];
+
+		if (asprintf(&list[i], "%s=%s", s->key, s->value) < 0) {
+			list[i] = NULL;
+			snapshot_free_list(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+void snapshot_free_list(char **list)
+{
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
+}
+
 /* Who may not see policies sees the rest. */
-static void find_policy(uint32_t dev, char *name, size_t size)
+static int find_policy(uint32_t dev, struct snapshot *out)
 {
 	struct policy_info *list;
 	struct policy_error err;
 	size_t nr;
 
 	if (policy_list(&list, &nr, &err))
-		return;
-	for (size_t i = 0; i < nr; i++)
-		if (list[i].dev == dev)
-			snprintf(name, size, "%s", list[i].name);
+		return 0;
+	for (size_t i = 0; i < nr; i++) {
+		if (list[i].dev != dev)
+			continue;
+		snprintf(out->policy, sizeof(out->policy), "%s", list[i].name);
+		out->observe = list[i].observe;
+		snapshot_free_list(out->settings);
+		out->settings = snapshot_settings(&list[i]);
+	}
 	free(list);
+	return *out->policy && !out->settings ? -ENOMEM : 0;
 }
 
 int snapshot_now(const char *what, struct snapshot *out)
@@ -43,8 +72,10 @@ int snapshot_now(const char *what, struct snapshot *out)
 	err = identity_read(&dev, &out->id);
 	out->copy_max_bytes = dev.copy_max_bytes;
 	if (!err)
-		find_policy(dev.disk_dev, out->policy, sizeof(out->policy));
+		err = find_policy(dev.disk_dev, out);
 	device_free(&dev);
+	if (err)
+		snapshot_free(out);
 	return err;
 }
 
@@ -72,25 +103,25 @@ static uint64_t get_number(json_object *dev, const char *key)
 	return json_object_get_uint64(value);
 }
 
-static int get_links(json_object *dev, struct conf_identity *id)
+static int get_list(json_object *dev, const char *key, char ***out)
 {
 	json_object *list;
 	size_t nr;
 
-	if (!json_object_object_get_ex(dev, "by_id", &list) ||
+	if (!json_object_object_get_ex(dev, key, &list) ||
 	    !json_object_is_type(list, json_type_array))
 		return 0;
 	nr = json_object_array_length(list);
-	id->by_id = calloc(nr + 1, sizeof(*id->by_id));
-	for (size_t i = 0; id->by_id && i < nr; i++) {
-		json_object *link = json_object_array_get_idx(list, i);
-		const char *text = json_object_get_string(link);
+	*out = calloc(nr + 1, sizeof(**out));
+	for (size_t i = 0; *out && i < nr; i++) {
+		json_object *entry = json_object_array_get_idx(list, i);
+		const char *text = json_object_get_string(entry);
 
-		id->by_id[i] = strdup(text ? text : "");
-		if (!id->by_id[i])
+		(*out)[i] = strdup(text ? text : "");
+		if (!(*out)[i])
 			return -ENOMEM;
 	}
-	return id->by_id ? 0 : -ENOMEM;
+	return *out ? 0 : -ENOMEM;
 }
 
 static int get_identity(json_object *dev, struct conf_identity *id)
@@ -116,7 +147,7 @@ static int get_identity(json_object *dev, struct conf_identity *id)
 	if (id->block_bytes == CONF_NONE)
 		id->block_bytes = 0;
 	id->copy_max_hw_bytes = get_number(dev, "copy_max_hw_bytes");
-	return get_links(dev, id);
+	return get_list(dev, "by_id", &id->by_id);
 }
 
 static bool is_named(json_object *dev, const char *what)
@@ -196,8 +227,11 @@ int snapshot_read(const char *file, const char *what, struct snapshot *out,
 		goto put_root;
 	dev = find_device(devices, what);
 	err = dev ? get_identity(dev, &out->id) : what ? -ENODEV : -EINVAL;
+	if (!err)
+		err = get_list(dev, "policy_parameters", &out->settings);
 	if (err)
 		goto put_root;
+	out->observe = !strcmp(get_text(dev, "policy_mode"), "observe");
 	out->copy_max_bytes = get_number(dev, "copy_max_bytes");
 	snprintf(out->policy, sizeof(out->policy), "%s",
 		 get_text(dev, "policy"));
@@ -211,4 +245,6 @@ put_root:
 void snapshot_free(struct snapshot *s)
 {
 	conf_identity_free(&s->id);
+	snapshot_free_list(s->settings);
+	s->settings = NULL;
 }

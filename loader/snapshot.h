@@ -14,11 +14,15 @@
  * @id: what rules know it by
  * @copy_max_bytes: its limit; CONF_NONE if not known
  * @policy: the attached policy; "" for none, or if it may not be known
+ * @observe: it only observes
+ * @settings: its parameters, "min_bytes=64KiB", ended by NULL; or NULL
  */
 struct snapshot {
 	struct conf_identity id;
 	uint64_t copy_max_bytes;
 	char policy[POLICY_NAME_MAX];
+	bool observe;
+	char **settings;
 };
 
 /**
@@ -45,6 +49,17 @@ int snapshot_now(const char *what, struct snapshot *out);
  */
 int snapshot_read(const char *file, const char *what, struct snapshot *out,
 		  const char **why);
+
+/**
+ * snapshot_settings() - parameters of an attached policy as a list of texts
+ * @info: the policy
+ *
+ * Return: for snapshot_free_list(), or NULL without memory.
+ */
+char **snapshot_settings(const struct policy_info *info);
+
+/** snapshot_free_list() - free a list and its texts; NULL is nothing */
+void snapshot_free_list(char **list);
 
 /** snapshot_free() - free what is in it */
 void snapshot_free(struct snapshot *s);

@@ -143,27 +143,12 @@ static int clamp(struct conf_setting *s, const struct conf_identity *id)
 	return 0;
 }
 
-static char *exact_size(uint64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t unit = 0;
-	char *text;
-
-	while (unit < 4 && bytes && bytes % 1024 == 0) {
-		bytes /= 1024;
-		unit++;
-	}
-	if (asprintf(&text, "%llu%s", (unsigned long long)bytes, units[unit]) <
-	    0)
-		return NULL;
-	return text;
-}
-
 static int settle_bytes(struct work *w, struct conf_setting *s,
 			const struct conf_assign *const *assigns,
 			size_t *winner)
 {
 	uint64_t hw = w->id->copy_max_hw_bytes;
+	char text[UNITS_TEXT_MAX];
 
 	*winner = fold(assigns, s->nr_said, hw, &s->bytes);
 	if (*winner == s->nr_said || assigns[*winner]->op == OP_DEFAULT ||
@@ -173,7 +158,7 @@ static int settle_bytes(struct work *w, struct conf_setting *s,
 	}
 	if (clamp(s, w->id))
 		return -ENOMEM;
-	s->value = exact_size(s->bytes);
+	s->value = strdup(units_exact_size(text, s->bytes));
 	return s->value ? 0 : -ENOMEM;
 }
 

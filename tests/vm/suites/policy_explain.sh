@@ -75,6 +75,9 @@ echo "$hw" >$queue/copy_max_bytes
 check_equal "no policy yet" "$(explain nvme0n1 policy)" "threshold - one"
 bpfcopy load never --dev nvme0n1 >/dev/null
 check_equal "live is what is attached" "$(explain nvme0n1 policy)" "threshold never one"
+bpfcopy load threshold --dev nvme0n1 min_bytes=8KiB observe=yes >/dev/null
+check_equal "live parameter" "$(explain nvme0n1 threshold.min_bytes)" "4KiB 8KiB one"
+check_equal "live mode" "$(explain nvme0n1 mode)" "- observe -"
 check "a snapshot says the same elsewhere" eval '
 	bpfcopy dev show nvme0n1 -o json >/tmp/snapshot
 	bpfcopy policy explain nvme0n1 >/tmp/live
