@@ -381,7 +381,47 @@ test_end() {
 	modprobe -r nvme-debug
 }
 
+# bytes NUMBER: without its suffix.
+bytes() {
+	case $1 in
+	*K) echo $((${1%K} << 10)) ;;
+	*M) echo $((${1%M} << 20)) ;;
+	*T) echo $((${1%T} << 40)) ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# What modinfo says of parameters is true: default, both ends of the range and what is beyond.
+test_modinfo() {
+	local line name from to default step nr=0
+	local rule='^([a-z_]+):.*: ([0-9KMT]+) (to|or) ([0-9KMT]+)(.*) \(default ([0-9KMT]+)\)'
+	while IFS= read -r line; do
+		[[ $line =~ $rule ]] || {
+			[[ $line = 'pages:Read-only: '* ]] || not_ok "modinfo: $line"
+			continue
+		}
+		name=${BASH_REMATCH[1]} default=$(bytes "${BASH_REMATCH[6]}")
+		from=$(bytes "${BASH_REMATCH[2]}") to=$(bytes "${BASH_REMATCH[4]}") step=1
+		[[ ${BASH_REMATCH[5]} != *'multiple of 4096'* ]] || step=4096
+		nr=$((nr + 1))
+		[ "$name" != i_know ] || continue
+		check_equal "modinfo: $name: the default" "$(<$params/"$name")" "$default"
+		check_equal "modinfo: $name: from, to, one less, one more" "$(
+			put $params/"$name" "$from"
+			put $params/"$name" "$to"
+			put $params/"$name" $((from - step))
+			put $params/"$name" $((to + step))
+		)" 'Invalid argumentInvalid argument'
+		[ "${BASH_REMATCH[3]}" != or ] || [ $((to - from)) = 1 ] || check_equal \
+			"modinfo: $name: nothing between" "$(put $params/"$name" $((from + 1)))" \
+			'Invalid argument'
+		echo "$default" >$params/"$name"
+	done < <(modinfo -p nvme-debug)
+	check_equal 'modinfo: parameters with unit, range and default' $nr 12
+}
+
 modprobe nvme-debug i_know=1
+test_modinfo
 mkdir $sub $sub/namespaces/1 $sub/controllers/a
 test_namespace_values
 test_subsystem_values
