@@ -52,6 +52,17 @@ static char *join(struct conf *conf, const char *folder, const char *name)
 	return path;
 }
 
+/* The name of a file to show: anybody may have chosen it. */
+static char *show_name(struct conf *conf, const char *folder, const char *name)
+{
+	char *path = join(conf, folder, name);
+
+	for (char *c = path; c && *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return path;
+}
+
 /*
  * Trust
  */
@@ -74,14 +85,52 @@ static const char *not_trusted(const struct stat *st, const char **hint)
 	return NULL;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Why one of the folders that @fd is in, up to @top, cannot be trusted; NULL
+ * if all can.  In one like /tmp nobody can take the place of what is another's.
+ */
+static const char *above_not_trusted(int fd, const struct stat *top,
+				     const char **hint)
+{
+	const char *why = NULL;
+	struct stat st, below;
+	int at = dup(fd), up;
+
+	if (at < 0 || fstat(at, &below))
+		why = strerror(errno);
+	while (!why && !is_same(&below, top)) {
+		up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = up;
+		if (at < 0 || fstat(at, &st)) {
+			why = strerror(errno);
+			break;
+		}
+		if (is_same(&st, &below))
+			break;
+		below = st;
+		if (st.st_mode & S_ISVTX)
+			st.st_mode &= ~(mode_t)(S_IWOTH | S_IWGRP);
+		why = not_trusted(&st, hint);
+	}
+	if (at >= 0)
+		close(at);
+	return why;
+}
+
 /*
  * One file
  */
 
-/* Reads all of it, but no more than a byte above FILE_MAX. */
+/* Reads all of it, and a byte more if there is one now, or above FILE_MAX. */
 static char *read_all(struct conf *conf, int fd, size_t size, size_t *len)
 {
-	size_t room = size < FILE_MAX ? size : FILE_MAX + 1;
+	size_t room = (size < FILE_MAX ? size : FILE_MAX) + 1;
 	char *text = conf_alloc(conf, room);
 	ssize_t n = 1;
 
@@ -120,6 +169,9 @@ static int parse_fd(struct conf *conf, int fd, const char *path, bool strict)
 	if (len > FILE_MAX)
 		return complain(conf, path, "", "larger than %u MiB",
 				FILE_MAX >> 20);
+	if (len != (size_t)st.st_size)
+		return complain(conf, path, "try again",
+				"is being written at this moment");
 	return conf_parse(conf, path, text, len);
 }
 
@@ -153,7 +205,7 @@ static int not_opened(struct conf *conf, const struct place *at,
 static int read_file(struct conf *conf, const struct place *at,
 		     const char *name)
 {
-	const char *path = join(conf, at->path, name);
+	const char *path = show_name(conf, at->path, name);
 	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	int fd, err;
 
@@ -216,7 +268,7 @@ static int read_folder(struct conf *conf, const struct place *at,
 static int open_place(struct conf *conf, const char *root, const char *folder,
 		      struct place *at)
 {
-	const char *why, *hint = "";
+	const char *why, *hint = "", *above = "";
 	struct stat st;
 
 	at->fd = -1;
@@ -230,12 +282,20 @@ static int open_place(struct conf *conf, const char *root, const char *folder,
 	if (at->fd < 0)
 		return complain(conf, at->path, "", "%s", strerror(errno));
 	why = fstat(at->fd, &st) ? strerror(errno) : not_trusted(&st, &hint);
+	if (why)
+		goto refuse;
+	if (stat(root, &st))
+		why = strerror(errno);
+	else
+		why = above_not_trusted(at->fd, &st, &hint);
+	above = "a folder above it ";
 	if (!why)
 		return 0;
+refuse:
 	/* What is in it counts for nothing. */
 	close(at->fd);
 	at->fd = -1;
-	return complain(conf, at->path, hint, "%s", why);
+	return complain(conf, at->path, hint, "%s%s", above, why);
 }
 
 static int read_admin_file(struct conf *conf, const struct place *at)

@@ -75,7 +75,7 @@ static const char *name_wrong(const char *name, size_t len)
 static int check_twice(const struct state *s, const struct ini_text *section,
 		       const char *name)
 {
-	for (size_t i = 0; i < s->conf->nr_rules; i++) {
+	for (size_t i = s->conf->nr_rules; i-- > 0;) {
 		const struct conf_rule *rule = s->conf->rules[i];
 		const char *file = s->conf->files[rule->file];
 		bool same = rule->file == s->conf->nr_files - 1;

@@ -175,6 +175,19 @@ chmod o+w "$dropin"
 refuse_check 'a folder that everybody can write' \
 	'bpfcopy.conf.d: error: can be written by everybody' --root "$root"
 chmod o-w "$dropin"
+chmod o+w "$root/etc"
+refuse_check 'a folder above that everybody can write' \
+	'etc/bpfcopy: error: a folder above it can be written by everybody' --root "$root"
+chmod +t "$root/etc"
+check 'unless it is like /tmp' "$bpfcopy" policy check --root "$root"
+chmod o-w,-t "$root/etc"
+chmod 1777 "$dropin"
+refuse_check 'a folder like /tmp' 'bpfcopy.conf.d: error: can be written by' --root "$root"
+chmod 755 "$dropin"
+odd=$(printf '40-\033[31m.conf')
+echo x >"$dropin/$odd"
+refuse_check 'an odd name of a file' '40-\?\[31m.conf:1:1: error: no = in' --root "$root"
+rm "$dropin/$odd"
 mv "$etc/bpfcopy.conf" "$scratch/elsewhere.conf"
 ln -s "$scratch/elsewhere.conf" "$etc/bpfcopy.conf"
 refuse_check 'a link' 'bpfcopy.conf: error: is a symbolic link' --root "$root"
@@ -273,6 +286,7 @@ check 'values of odd types are not known' odd_types
 refuse 'explain with a broken configuration' 3 'did you mean "copy_max_bytes"' \
 	policy explain nvme0n1 --config "$top/tests/cli/conf/unknown-key.conf" \
 	--snapshot "$scratch/snapshot"
+refuse 'explain: no such device' 4 'nvme7n7: no such device' policy explain nvme7n7
 refuse 'explain what?' 2 'which device\? want DEV' policy explain
 
 finish
