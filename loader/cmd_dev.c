@@ -20,6 +20,7 @@ struct dev_row {
 	const char *policy;
 	const char *policy_mode;
 	char **policy_parameters;
+	uint64_t policy_decisions;
 };
 
 #define COL(member, head, type) \
@@ -37,6 +38,8 @@ static const struct row_col cols[] = {
 	ROW_COL(struct dev_row, policy_mode, "policy_mode", NULL, ROW_TEXT, 0),
 	ROW_COL(struct dev_row, policy_parameters, "policy_parameters", NULL,
 		ROW_LIST, 0),
+	ROW_COL(struct dev_row, policy_decisions, "policy_decisions", NULL,
+		ROW_NUM, 0),
 	COL(model, "MODEL", ROW_CHARS),
 	COL(serial, NULL, ROW_CHARS),
 	COL(firmware, NULL, ROW_CHARS),
@@ -84,6 +87,7 @@ static void add_policy(struct dev_row *row, const struct policy_info *list,
 		row->policy_mode = conf_mode_name(
 			list[i].observe ? CONF_OBSERVE : CONF_ENFORCE);
 		row->policy_parameters = snapshot_settings(&list[i]);
+		row->policy_decisions = snapshot_decisions(&list[i]);
 	}
 }
 
@@ -98,7 +102,8 @@ static int print_devices(const struct options *opts,
 
 	get_policies(&policies, &nr_policies);
 	for (size_t i = 0; i < nr; i++) {
-		struct dev_row row = { .d = devices[i] };
+		struct dev_row row = { .d = devices[i],
+				       .policy_decisions = ROWS_NONE };
 
 		add_policy(&row, policies, nr_policies);
 		/* One that went away meanwhile has no identity, but a row. */

@@ -95,29 +95,49 @@ static const char *held_back(const struct conf_setting *s, enum conf_mode mode)
 	return "";
 }
 
-static void say_won(const struct conf_setting *s, enum conf_mode mode,
-		    char why[WHY_MAX])
+static void add_part(char why[WHY_MAX], const char *part)
 {
-	const char *const parts[] = {
-		*s->said[0].value ? "" : "back to the default", s->clamp,
-		s->tie ? "later file, same priority" : "", held_back(s, mode)
-	};
-	size_t used = 0;
+	size_t used = strlen(why);
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		if (*parts[i] && used < WHY_MAX)
-			used += (size_t)snprintf(why + used, WHY_MAX - used,
-						 "%s%s", used ? "; " : "",
-						 parts[i]);
+	if (*part)
+		snprintf(why + used, WHY_MAX - used, "%s%s", used ? "; " : "",
+			 part);
+}
+
+/* What the attached policy decided so far, if it is the one that won. */
+static void add_decisions(char why[WHY_MAX], const struct snapshot *live,
+			  const struct conf_setting *s)
+{
+	char text[64], name[CONF_POLICY_MAX];
+
+	if (strcmp(s->key, "policy") || live->decisions == CONF_NONE ||
+	    !s->value || strcmp(conf_policy_name(s->value, name), live->policy))
+		return;
+	snprintf(text, sizeof(text), "%llu decisions so far",
+		 (unsigned long long)live->decisions);
+	add_part(why, text);
+}
+
+static void say_won(const struct conf_setting *s, const struct snapshot *live,
+		    enum conf_mode mode, char why[WHY_MAX])
+{
+	if (!*s->said[0].value)
+		add_part(why, "back to the default");
+	add_part(why, s->clamp);
+	if (s->tie)
+		add_part(why, "later file, same priority");
+	add_part(why, held_back(s, mode));
+	add_decisions(why, live, s);
 }
 
 static void say_why(const struct conf_setting *s, const struct conf_said *said,
-		    const struct conf_resolved *r, char why[WHY_MAX])
+		    const struct snapshot *live, const struct conf_resolved *r,
+		    char why[WHY_MAX])
 {
 	*why = '\0';
 	switch (said->verdict) {
 	case CONF_WON:
-		say_won(s, r->mode, why);
+		say_won(s, live, r->mode, why);
 		break;
 	case CONF_PRIORITY:
 		snprintf(why, WHY_MAX, "lost: priority %u < %u", said->priority,
@@ -160,7 +180,7 @@ static int add_said(struct rows_part *part, const struct snapshot *live,
 	if (asprintf(&from, "%s:%u", said->file, said->line) < 0)
 		return -ENOMEM;
 	row.from = from;
-	say_why(s, said, r, why);
+	say_why(s, said, live, r, why);
 	err = rows_add(part, &row);
 	free(from);
 	return err;

@@ -32,6 +32,15 @@ char **snapshot_settings(const struct policy_info *info)
 	return list;
 }
 
+uint64_t snapshot_decisions(const struct policy_info *info)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < info->nr_counters; i++)
+		sum += info->counters[i].count;
+	return info->nr_counters ? sum : CONF_NONE;
+}
+
 void snapshot_free_list(char **list)
 {
 	for (char **text = list; text && *text; text++)
@@ -53,6 +62,7 @@ static int find_policy(uint32_t dev, struct snapshot *out)
 			continue;
 		snprintf(out->policy, sizeof(out->policy), "%s", list[i].name);
 		out->observe = list[i].observe;
+		out->decisions = snapshot_decisions(&list[i]);
 		snapshot_free_list(out->settings);
 		out->settings = snapshot_settings(&list[i]);
 	}
@@ -65,7 +75,7 @@ int snapshot_now(const char *what, struct snapshot *out)
 	struct device dev;
 	int err;
 
-	*out = (struct snapshot){};
+	*out = (struct snapshot){ .decisions = CONF_NONE };
 	err = device_find(what, &dev);
 	if (err)
 		return err;
@@ -218,7 +228,7 @@ int snapshot_read(const char *file, const char *what, struct snapshot *out,
 	json_object *root = NULL, *devices, *dev;
 	int err;
 
-	*out = (struct snapshot){};
+	*out = (struct snapshot){ .decisions = CONF_NONE };
 	*why = "";
 	err = read_json(file, &root, why);
 	if (!err)
@@ -233,6 +243,7 @@ int snapshot_read(const char *file, const char *what, struct snapshot *out,
 		goto put_root;
 	out->observe = !strcmp(get_text(dev, "policy_mode"), "observe");
 	out->copy_max_bytes = get_number(dev, "copy_max_bytes");
+	out->decisions = get_number(dev, "policy_decisions");
 	snprintf(out->policy, sizeof(out->policy), "%s",
 		 get_text(dev, "policy"));
 put_root:

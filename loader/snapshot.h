@@ -15,6 +15,7 @@
  * @copy_max_bytes: its limit; CONF_NONE if not known
  * @policy: the attached policy; "" for none, or if it may not be known
  * @observe: it only observes
+ * @decisions: how many it made; CONF_NONE if that is not known
  * @settings: its parameters, "min_bytes=64KiB", ended by NULL; or NULL
  */
 struct snapshot {
@@ -22,6 +23,7 @@ struct snapshot {
 	uint64_t copy_max_bytes;
 	char policy[POLICY_NAME_MAX];
 	bool observe;
+	uint64_t decisions;
 	char **settings;
 };
 
@@ -57,6 +59,9 @@ int snapshot_read(const char *file, const char *what, struct snapshot *out,
  * Return: for snapshot_free_list(), or NULL without memory.
  */
 char **snapshot_settings(const struct policy_info *info);
+
+/** snapshot_decisions() - how many a policy made; CONF_NONE if it counts none */
+uint64_t snapshot_decisions(const struct policy_info *info);
 
 /** snapshot_free_list() - free a list and its texts; NULL is nothing */
 void snapshot_free_list(char **list);

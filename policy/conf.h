@@ -296,6 +296,11 @@ int conf_resolve(const struct conf *conf, const struct conf_identity *id,
 /** conf_resolved_free() - free it; NULL is nothing */
 void conf_resolved_free(struct conf_resolved *resolved);
 
+#define CONF_POLICY_MAX 64 /* bytes of the name of a policy */
+
+/** conf_policy_name() - name of a policy: of a path, what `status' calls it */
+const char *conf_policy_name(const char *policy, char name[CONF_POLICY_MAX]);
+
 /** conf_setting_find() - the setting of a key, NULL if no rule mentions it */
 const struct conf_setting *
 conf_setting_find(const struct conf_resolved *resolved, const char *key);

@@ -74,7 +74,7 @@ static int check_policy(const struct check *c, const struct conf_assign *a)
 /* What some rule calls the policy @name: its path, if it has one. */
 static const char *find_used(const struct check *c, const char *name)
 {
-	char its[CONF_NAME_LEN];
+	char its[CONF_POLICY_MAX];
 
 	for (size_t i = 0; i < c->nr_used; i++)
 		if (!strcmp(conf_policy_name(c->used[i], its), name))

@@ -250,9 +250,6 @@ int conf_value(struct conf_assign *assign, const char **why,
 /** conf_priority() - "0" to "1000"; -EINVAL if it is not */
 int conf_priority(const char *text, unsigned int *priority);
 
-/** conf_policy_name() - name of a policy: of a path, what `status' calls it */
-const char *conf_policy_name(const char *policy, char name[CONF_NAME_LEN]);
-
 /* conf_check.c */
 
 /**

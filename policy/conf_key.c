@@ -185,7 +185,7 @@ int conf_value(struct conf_assign *assign, const char **why,
 	}
 }
 
-const char *conf_policy_name(const char *policy, char name[CONF_NAME_LEN])
+const char *conf_policy_name(const char *policy, char name[CONF_POLICY_MAX])
 {
 	static const char prefix[] = "policy_", suffix[] = ".bpf.o";
 	const char *base = strrchr(policy, '/');
@@ -199,6 +199,6 @@ const char *conf_policy_name(const char *policy, char name[CONF_NAME_LEN])
 		len -= tail;
 	else if (len >= 2 && !strcmp(base + len - 2, ".o"))
 		len -= 2;
-	snprintf(name, CONF_NAME_LEN, "%.*s", (int)len, base);
+	snprintf(name, CONF_POLICY_MAX, "%.*s", (int)len, base);
 	return name;
 }

@@ -227,7 +227,7 @@ static bool is_tie(const struct conf_setting *s)
 /* Is it a parameter of a policy that the device does not get? */
 static bool is_other(const struct work *w, const struct conf_assign *a)
 {
-	char name[CONF_NAME_LEN];
+	char name[CONF_POLICY_MAX];
 	size_t len;
 
 	if (a->key->kind != KEY_PARAM)

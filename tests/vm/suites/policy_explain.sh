@@ -77,6 +77,9 @@ bpfcopy load never --dev nvme0n1 >/dev/null
 check_equal "live is what is attached" "$(explain nvme0n1 policy)" "threshold never one"
 bpfcopy load threshold --dev nvme0n1 min_bytes=8KiB observe=yes >/dev/null
 check_equal "live parameter" "$(explain nvme0n1 threshold.min_bytes)" "4KiB 8KiB one"
+check "its decisions are counted" eval '
+	bpfcopy copy /dev/nvme0n1 /dev/nvme0n1@32MiB 64KiB >/dev/null 2>&1
+	bpfcopy policy explain nvme0n1 --key policy | grep -q "[1-9][0-9]* decisions so far"'
 check_equal "live mode" "$(explain nvme0n1 mode)" "- observe -"
 check "a snapshot says the same elsewhere" eval '
 	bpfcopy dev show nvme0n1 -o json >/tmp/snapshot
