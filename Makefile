@@ -63,6 +63,26 @@ modules-debug: kernel-debug ## the same modules for the debug kernels
 			OUT=$(CURDIR)/build/kmod/$$f || exit; \
 	done
 
+# --- On this machine
+
+PREFIX	?= /usr
+UNITS	:= loader/bpfcopyd
+# Policies and vendor rules are looked for here, wherever the programs are.
+LIB	:= $(DESTDIR)/usr/lib/bpfcopy
+
+.PHONY: install
+install: programs ## put command, daemon, policies and units below DESTDIR
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/bpfcopy
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/bpfcopyd
+	install -D -m 644 -t $(LIB) build/bpf/policy_*.bpf.o policy/*.conf
+	install -d -m 755 $(DESTDIR)/etc/bpfcopy/bpfcopy.conf.d
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' $(UNITS)/bpfcopyd.service \
+		>$(DESTDIR)/usr/lib/systemd/system/bpfcopyd.service
+	install -D -m 644 $(UNITS)/bpfcopy.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/bpfcopy.conf
+	install -D -m 644 $(UNITS)/bpfcopy.tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/bpfcopy.conf
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/bpfcopy README.md docs/*.md
+
 # --- To look at
 
 .PHONY: demo

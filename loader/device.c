@@ -339,6 +339,59 @@ void device_list_free(struct device *list, size_t nr)
 	free(list);
 }
 
+static int open_disk(const char *name)
+{
+	char path[PATH_MAX], *c;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/class/block/%s", sysfs_root(), name);
+	for (c = path + strlen(path) - strlen(name); (c = strchr(c, '/'));)
+		*c = '!';
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	return fd;
+}
+
+static bool is_disk(int dir, const struct device *dev)
+{
+	char text[32] = "";
+	int fd = openat(dir, "diskseq", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return dev->diskseq == ROWS_NONE;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		*text = '\0';
+	close(fd);
+	return strtoull(text, NULL, 10) == dev->diskseq;
+}
+
+static int write_number(int dir, const char *file, uint64_t value)
+{
+	int fd = openat(dir, file, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%llu\n", (unsigned long long)value) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* What was opened stays that disk, whoever gets its name in between. */
+int device_set_copy_max(const struct device *dev, uint64_t bytes)
+{
+	int dir = open_disk(dev->name), err;
+
+	if (dir < 0)
+		return dir;
+	err = is_disk(dir, dev) ?
+		      write_number(dir, "queue/copy_max_bytes", bytes) :
+		      -ENODEV;
+	close(dir);
+	return err;
+}
+
 char *device_name(uint32_t dev, char name[DEVICE_NAME_MAX])
 {
 	char link[PATH_MAX], target[PATH_MAX];

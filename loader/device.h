@@ -140,6 +140,17 @@ int device_dir(const struct device *dev, char *path, size_t size);
 bool device_text(const char *dir, const char *file, char *buf, size_t size);
 
 /**
+ * device_set_copy_max() - write queue/copy_max_bytes
+ * @dev: a whole disk
+ * @bytes: a multiple of its block size; the kernel takes what is above the
+ *	limit of the hardware for that limit
+ *
+ * Return: 0, -ENODEV if the disk is gone or another one has its name, -ENOENT
+ *	if the kernel has no such attribute, or another errno.
+ */
+int device_set_copy_max(const struct device *dev, uint64_t bytes);
+
+/**
  * device_name() - kernel name of a device number
  * @dev: as in device_number()
  * @name: filled with the name, or with MAJOR:MINOR if the device is gone

@@ -19,6 +19,8 @@ static const struct verb *const verbs[] = {
 	&verb_policy_check,
 	&verb_policy_explain,
 	&verb_policy_show,
+	&verb_policy_apply,
+	&verb_policy_revert,
 	NULL,
 };
 

@@ -49,8 +49,8 @@ const struct option_def option_table[] = {
 	  "the global slot: asked when the policy of a disk has no opinion",
 	  OPT(global), V_LOAD | V_UNLOAD },
 	{ "dry-run", KEY_DRY_RUN, OPTION_FLAG, NULL,
-	  "check everything, the verifier included, and attach nothing",
-	  OPT(dry_run), V_LOAD },
+	  "check everything, the verifier included, and change nothing",
+	  OPT(dry_run), V_LOAD | V_POLICY_APPLY | V_POLICY_REVERT },
 	{ "mode", 'm', OPTION_WORD, "auto|offload|emulate",
 	  "who may copy: whoever policy and kernel choose, only the device, "
 	  "only the kernel (default: auto)",
@@ -342,7 +342,7 @@ static char *list_verbs(int key, const char *text, void *input)
 		return (char *)text;
 	fputs("Verbs:\n", f);
 	for (verb = parse->verbs; *verb; verb++)
-		fprintf(f, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
+		fprintf(f, "  %-14s %s\n", (*verb)->name, (*verb)->summary);
 	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n"
 	      "\nExit status:\n"
 	      "  0  done\n"

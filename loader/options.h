@@ -27,7 +27,9 @@ enum verb_bit {
 	V_POLICY_CHECK = 1 << 7,
 	V_POLICY_EXPLAIN = 1 << 8,
 	V_POLICY_SHOW = 1 << 9,
-	V_ALL = (1 << 10) - 1,
+	V_POLICY_APPLY = 1 << 10,
+	V_POLICY_REVERT = 1 << 11,
+	V_ALL = (1 << 12) - 1,
 };
 
 /* Indexes of the words of --mode. */

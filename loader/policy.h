@@ -212,4 +212,44 @@ int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err);
  */
 int policy_sweep(struct policy_error *err);
 
+/**
+ * policy_link_open() - the link that holds a policy of ours
+ * @dev: disk, or POLICY_DEV_GLOBAL
+ *
+ * poll() reports POLLHUP when the policy was detached or its disk is gone.
+ *
+ * Return: a descriptor for close(), -ENOENT if none is pinned, or another errno.
+ */
+int policy_link_open(uint32_t dev);
+
+struct policy_hold;
+
+/**
+ * policy_hold() - keep what is attached now, to put it back later
+ * @dev: disk, or POLICY_DEV_GLOBAL
+ * @hold: for policy_release(); holding nothing if nothing of ours is attached
+ * @err: filled on failure
+ *
+ * While it is held its programs, maps and other pins live on, whatever happens
+ * to the slot.
+ *
+ * Return: 0, -EPERM, -ENOTDIR if there is no bpffs, or another errno.
+ */
+int policy_hold(uint32_t dev, struct policy_hold **hold,
+		struct policy_error *err);
+
+/**
+ * policy_put_back() - what was held is attached again, whatever is there now
+ * @hold: from policy_hold()
+ * @err: filled on failure
+ *
+ * Return: 0, -ESRCH if nothing was held and nothing is attached, -ENODEV if the
+ * disk is gone, -EEXIST if the slot is held by a link that is not ours, or
+ * another errno.
+ */
+int policy_put_back(struct policy_hold *hold, struct policy_error *err);
+
+/** policy_release() - keep it no longer; NULL is nothing */
+void policy_release(struct policy_hold *hold);
+
 #endif /* BPFCOPY_POLICY_H */

@@ -8,6 +8,7 @@
  *	policy_param.c	 its parameters: list, set, read
  *	policy_kernel.c	 what is attached: links, values, counters
  *	policy_probe.c	 what a policy has beside the function that decides
+ *	policy_slot.c	 where pins are, and who may change them
  *	policy_load.c	 attach, replace, detach, pins
  */
 #ifndef BPFCOPY_POLICY_INTERNAL_H
@@ -150,6 +151,44 @@ int policy_probes_pin(const struct policy_object *po, const char *dir,
  * @keep: id of its struct_ops map; 0 for none
  */
 void policy_probes_sweep(const char *dir, uint32_t keep);
+
+/* policy_slot.c */
+
+#define POLICY_PINS "/sys/fs/bpf/bpfcopy"
+
+/**
+ * struct policy_slot - where a policy goes, and the names of its pins
+ * @dev: disk, or POLICY_DEV_GLOBAL
+ * @sysfs: folder of the disk; "" for the global slot
+ * @dir: folder of all pins of this slot, and of nothing else
+ * @link: what holds the policy
+ * @counters: its counters
+ */
+struct policy_slot {
+	uint32_t dev;
+	char sysfs[48];
+	char dir[64];
+	char link[POLICY_PIN_MAX];
+	char counters[POLICY_PIN_MAX];
+};
+
+void policy_slot_init(struct policy_slot *slot, uint32_t dev);
+
+/** policy_fail_pin() - write what went wrong with a pin.  Return: an errno. */
+int policy_fail_pin(struct policy_error *err, const char *path, int error);
+
+/**
+ * policy_lock_slots() - wait for the right to change slots
+ *
+ * Return: a descriptor that holds the lock until it is closed, or an errno.
+ */
+int policy_lock_slots(struct policy_error *err);
+
+/**
+ * policy_unpin() - remove all pins of a slot, and what a process that was killed
+ * while it made them has left
+ */
+void policy_unpin(const struct policy_slot *slot);
 
 /* policy_kernel.c */
 

@@ -18,52 +18,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
-#include <linux/magic.h>
 #include <linux/membarrier.h>
 
 #include <bpf/bpf.h>
 
 #include "policy_internal.h"
 
-#define BPFFS	"/sys/fs/bpf"
-#define PIN_DIR BPFFS "/bpfcopy"
-
-/* struct slot - where a policy goes, and the names of its pins */
-struct slot {
-	uint32_t dev;
-	char sysfs[48]; /* "" for the global slot */
-	char dir[64];
-	char link[POLICY_PIN_MAX];
-	char counters[POLICY_PIN_MAX];
-};
-
-static void slot_init(struct slot *slot, uint32_t dev)
-{
-	char id[32] = "global";
-
-	memset(slot, 0, sizeof(*slot));
-	slot->dev = dev;
-	if (dev != POLICY_DEV_GLOBAL) {
-		snprintf(id, sizeof(id), "%u:%u", dev_major(dev),
-			 dev_minor(dev));
-		snprintf(slot->sysfs, sizeof(slot->sysfs), "/sys/dev/block/%s",
-			 id);
-	}
-	snprintf(slot->dir, sizeof(slot->dir), PIN_DIR "/%s", id);
-	snprintf(slot->link, sizeof(slot->link), "%s/link", slot->dir);
-	snprintf(slot->counters, sizeof(slot->counters), "%s/counters",
-		 slot->dir);
-}
-
 /* The kernel would only say EINVAL for a partition, and only after all work. */
-static int check_disk(const struct slot *slot, struct policy_error *err)
+static int check_disk(const struct policy_slot *slot, struct policy_error *err)
 {
 	char path[96];
 
@@ -78,50 +45,9 @@ static int check_disk(const struct slot *slot, struct policy_error *err)
 	return 0;
 }
 
-static int fail_pin(struct policy_error *err, const char *path, int error)
-{
-	if (error == -EACCES || error == -EPERM)
-		return policy_fail(err, -EPERM, "%s: %s: this takes root", path,
-				   strerror(-error));
-	return policy_fail(err, error, "%s: %s", path, strerror(-error));
-}
-
-/* Return: a descriptor that holds the lock until it is closed, or an errno. */
-static int lock_slots(struct policy_error *err)
-{
-	struct statfs fs;
-	int fd, error;
-
-	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC)
-		return policy_fail(
-			err, -ENOTDIR,
-			"no bpffs at " BPFFS
-			", where policies are kept: mount -t bpf bpf " BPFFS);
-	if (mkdir(PIN_DIR, 0700) && errno != EEXIST)
-		return fail_pin(err, PIN_DIR, -errno);
-	fd = open(PIN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return fail_pin(err, PIN_DIR, -errno);
-	while (flock(fd, LOCK_EX)) {
-		if (errno == EINTR)
-			continue;
-		error = fail_pin(err, PIN_DIR, -errno);
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-static void unpin(const struct slot *slot)
-{
-	unlink(slot->link);
-	unlink(slot->counters);
-	policy_probes_sweep(slot->dir, 0);
-	rmdir(slot->dir);
-}
-
 /* Replaces the counters of the policy that was here before in one step. */
-static int pin_counters(const struct slot *slot, const struct policy_object *po,
+static int pin_counters(const struct policy_slot *slot,
+			const struct policy_object *po,
 			struct policy_error *err)
 {
 	char next[POLICY_PIN_MAX + 8];
@@ -130,15 +56,15 @@ static int pin_counters(const struct slot *slot, const struct policy_object *po,
 	map = bpf_object__find_map_by_name(po->obj, POLICY_COUNTERS_MAP);
 	if (!map) {
 		if (unlink(slot->counters) && errno != ENOENT)
-			return fail_pin(err, slot->counters, -errno);
+			return policy_fail_pin(err, slot->counters, -errno);
 		return 0;
 	}
 	snprintf(next, sizeof(next), "%s_next", slot->counters);
 	unlink(next);
 	if (bpf_obj_pin(bpf_map__fd(map), next))
-		return fail_pin(err, next, -errno);
+		return policy_fail_pin(err, next, -errno);
 	if (rename(next, slot->counters))
-		return fail_pin(err, slot->counters, -errno);
+		return policy_fail_pin(err, slot->counters, -errno);
 	return 0;
 }
 
@@ -146,19 +72,20 @@ static int pin_counters(const struct slot *slot, const struct policy_object *po,
  * Whatever is pinned here is dead, or the slot would not have been free.  The
  * link comes last: what it holds is whole.
  */
-static int pin_link(const struct slot *slot, const struct policy_object *po,
-		    int link_fd, struct policy_error *err)
+static int pin_link(const struct policy_slot *slot,
+		    const struct policy_object *po, int link_fd,
+		    struct policy_error *err)
 {
 	int error;
 
-	unpin(slot);
+	policy_unpin(slot);
 	if (mkdir(slot->dir, 0700) && errno != EEXIST)
-		return fail_pin(err, slot->dir, -errno);
+		return policy_fail_pin(err, slot->dir, -errno);
 	error = policy_probes_pin(po, slot->dir, err);
 	if (error)
 		return error;
 	if (bpf_obj_pin(link_fd, slot->link))
-		return fail_pin(err, slot->link, -errno);
+		return policy_fail_pin(err, slot->link, -errno);
 	return 0;
 }
 
@@ -166,8 +93,8 @@ static int pin_link(const struct slot *slot, const struct policy_object *po,
  * A slot may be held by a link that is not ours: then it stays as it is,
  * whoever made it has a reason.
  */
-static int fail_taken(const struct policy_types *types, const struct slot *slot,
-		      struct policy_error *err)
+static int fail_taken(const struct policy_types *types,
+		      const struct policy_slot *slot, struct policy_error *err)
 {
 	struct policy_info info;
 
@@ -204,7 +131,8 @@ static int fail_attach(const struct policy_object *po, int error,
  * The policy is in its slot: pin its counters, say what is there now.  A disk
  * that vanishes right now takes its policy with it.
  */
-static int finish(const struct policy_types *types, const struct slot *slot,
+static int finish(const struct policy_types *types,
+		  const struct policy_slot *slot,
 		  const struct policy_object *po, int link_fd,
 		  struct policy_info *out, struct policy_error *err)
 {
@@ -249,8 +177,9 @@ static uint32_t map_behind(int link_fd)
 }
 
 /* With the probes of both policies there while they change places. */
-static int update_whole(const struct slot *slot, const struct policy_object *po,
-			int link_fd, struct policy_error *err)
+static int update_whole(const struct policy_slot *slot,
+			const struct policy_object *po, int link_fd,
+			struct policy_error *err)
 {
 	int error = policy_probes_pin(po, slot->dir, err);
 
@@ -265,7 +194,8 @@ static int update_whole(const struct slot *slot, const struct policy_object *po,
  * attempt to attach has left the new map's value set, which is what an update
  * needs.
  */
-static int replace(const struct policy_types *types, const struct slot *slot,
+static int replace(const struct policy_types *types,
+		   const struct policy_slot *slot,
 		   const struct policy_object *po, struct policy_info *out,
 		   struct policy_error *err)
 {
@@ -275,7 +205,7 @@ static int replace(const struct policy_types *types, const struct slot *slot,
 	if (link_fd == -ENOENT)
 		return fail_taken(types, slot, err);
 	if (link_fd < 0)
-		return fail_pin(err, slot->link, link_fd);
+		return policy_fail_pin(err, slot->link, link_fd);
 	error = update_whole(slot, po, link_fd, err);
 	if (error == -ENOLINK)
 		error = fail_taken(types, slot, err);
@@ -288,7 +218,8 @@ static int replace(const struct policy_types *types, const struct slot *slot,
 	return error;
 }
 
-static int attach(const struct policy_types *types, const struct slot *slot,
+static int attach(const struct policy_types *types,
+		  const struct policy_slot *slot,
 		  const struct policy_object *po, struct policy_info *out,
 		  struct policy_error *err)
 {
@@ -303,18 +234,18 @@ static int attach(const struct policy_types *types, const struct slot *slot,
 	if (!error)
 		error = finish(types, slot, po, bpf_link__fd(link), out, err);
 	if (error)
-		unpin(slot);
+		policy_unpin(slot);
 	/* Closes the descriptor; unpinned, that detaches. */
 	bpf_link__destroy(link);
 	return error;
 }
 
 static int attach_locked(const struct policy_types *types,
-			 const struct slot *slot,
+			 const struct policy_slot *slot,
 			 const struct policy_object *po,
 			 struct policy_info *out, struct policy_error *err)
 {
-	int lock = lock_slots(err), error;
+	int lock = policy_lock_slots(err), error;
 
 	if (lock < 0)
 		return lock;
@@ -324,7 +255,8 @@ static int attach_locked(const struct policy_types *types,
 }
 
 /* What attach() would tell, as far as that is known before. */
-static void foresee(const struct policy_types *types, const struct slot *slot,
+static void foresee(const struct policy_types *types,
+		    const struct policy_slot *slot,
 		    const struct policy_object *po, struct policy_info *out)
 {
 	struct policy_info there;
@@ -339,12 +271,12 @@ int policy_load(const struct policy_spec *spec, struct policy_info *out,
 {
 	struct policy_types types;
 	struct policy_object po;
-	struct slot slot;
+	struct policy_slot slot;
 	int error;
 
 	memset(out, 0, sizeof(*out));
 	err->text[0] = '\0';
-	slot_init(&slot, spec->dev);
+	policy_slot_init(&slot, spec->dev);
 	error = policy_types_get(&types, err);
 	if (error)
 		return error;
@@ -376,7 +308,7 @@ static void wait_for_calls(void)
 }
 
 static int unload_slot(const struct policy_types *types,
-		       const struct slot *slot, struct policy_error *err)
+		       const struct policy_slot *slot, struct policy_error *err)
 {
 	struct policy_info info;
 	int fd, error;
@@ -387,7 +319,7 @@ static int unload_slot(const struct policy_types *types,
 	if (fd == -ENOENT)
 		return policy_fail(err, -ESRCH, "no policy is attached");
 	if (fd < 0)
-		return fail_pin(err, slot->link, fd);
+		return policy_fail_pin(err, slot->link, fd);
 	/* Removing the pin alone would detach some time later. */
 	error = bpf_link_detach(fd);
 	close(fd);
@@ -396,22 +328,22 @@ static int unload_slot(const struct policy_types *types,
 				   "cannot detach the link in %s: %s",
 				   slot->link, strerror(-error));
 	wait_for_calls();
-	unpin(slot);
+	policy_unpin(slot);
 	return 0;
 }
 
 int policy_unload(uint32_t dev, struct policy_error *err)
 {
 	struct policy_types types;
-	struct slot slot;
+	struct policy_slot slot;
 	int lock, error;
 
 	err->text[0] = '\0';
-	slot_init(&slot, dev);
+	policy_slot_init(&slot, dev);
 	error = policy_types_get(&types, err);
 	if (error)
 		return error;
-	lock = lock_slots(err);
+	lock = policy_lock_slots(err);
 	if (lock < 0) {
 		error = lock;
 		goto put_types;
@@ -425,15 +357,15 @@ put_types:
 }
 
 /* The slot whose pins are in the directory of this name; false if none is. */
-static bool slot_of_name(struct slot *slot, const char *name)
+static bool slot_of_name(struct policy_slot *slot, const char *name)
 {
 	unsigned int major, minor;
 	char again[64];
 
-	slot_init(slot, POLICY_DEV_GLOBAL);
+	policy_slot_init(slot, POLICY_DEV_GLOBAL);
 	if (sscanf(name, "%u:%u", &major, &minor) == 2)
-		slot_init(slot, major << 20 | minor);
-	snprintf(again, sizeof(again), PIN_DIR "/%.32s", name);
+		policy_slot_init(slot, major << 20 | minor);
+	snprintf(again, sizeof(again), POLICY_PINS "/%.32s", name);
 	return !strcmp(again, slot->dir);
 }
 
@@ -441,7 +373,7 @@ static bool slot_of_name(struct slot *slot, const char *name)
  * Without a link, or with one that holds nothing: whose disk went away.  Of the
  * others, what a process left behind that died while it replaced a policy.
  */
-static void sweep_slot(const struct slot *slot)
+static void sweep_slot(const struct policy_slot *slot)
 {
 	__u32 link_id, map_id = 0;
 	int fd = bpf_obj_get(slot->link), error;
@@ -452,19 +384,19 @@ static void sweep_slot(const struct slot *slot)
 	if (fd >= 0)
 		close(fd);
 	if (!error && !map_id)
-		unpin(slot);
+		policy_unpin(slot);
 	else if (!error)
 		policy_probes_sweep(slot->dir, map_id);
 }
 
 static int sweep_locked(struct policy_error *err)
 {
-	DIR *dir = opendir(PIN_DIR);
+	DIR *dir = opendir(POLICY_PINS);
 	struct dirent *entry;
-	struct slot slot;
+	struct policy_slot slot;
 
 	if (!dir)
-		return fail_pin(err, PIN_DIR, -errno);
+		return policy_fail_pin(err, POLICY_PINS, -errno);
 	while ((entry = readdir(dir)))
 		if (slot_of_name(&slot, entry->d_name))
 			sweep_slot(&slot);
@@ -477,7 +409,7 @@ int policy_sweep(struct policy_error *err)
 	int lock, error;
 
 	err->text[0] = '\0';
-	lock = lock_slots(err);
+	lock = policy_lock_slots(err);
 	if (lock < 0)
 		return lock;
 	error = sweep_locked(err);
@@ -486,7 +418,8 @@ int policy_sweep(struct policy_error *err)
 }
 
 /* Does the link that is pinned for this slot hold this policy? */
-static bool is_pinned(const struct slot *slot, const struct policy_info *info)
+static bool is_pinned(const struct policy_slot *slot,
+		      const struct policy_info *info)
 {
 	__u32 link_id = 0, map_id;
 	int fd = bpf_obj_get(slot->link);
@@ -502,7 +435,7 @@ static bool is_pinned(const struct slot *slot, const struct policy_info *info)
 int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err)
 {
 	struct policy_types types;
-	struct slot slot;
+	struct policy_slot slot;
 	int error;
 
 	*out = NULL;
@@ -522,7 +455,7 @@ int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err)
 				   "cannot ask which policies are attached: %s",
 				   strerror(-error));
 	for (size_t i = 0; i < *nr; i++) {
-		slot_init(&slot, (*out)[i].dev);
+		policy_slot_init(&slot, (*out)[i].dev);
 		if (is_pinned(&slot, &(*out)[i]))
 			snprintf((*out)[i].pin, sizeof((*out)[i].pin), "%s",
 				 slot.link);

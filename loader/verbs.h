@@ -17,5 +17,7 @@ extern const struct verb verb_copy;
 extern const struct verb verb_trace;
 extern const struct verb verb_policy_check;
 extern const struct verb verb_policy_explain;
+extern const struct verb verb_policy_apply;
+extern const struct verb verb_policy_revert;
 
 #endif /* BPFCOPY_VERBS_H */

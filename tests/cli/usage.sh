@@ -9,7 +9,8 @@
 "$top/tests/cli/make-sysfs" "$scratch/sysfs"
 export BPFCOPY_SYSFS=$scratch/sysfs
 
-verbs=('dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain' 'policy show')
+verbs=('dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain' 'policy show'
+	'policy apply' 'policy revert')
 
 refuse 'no verb at all' 2 'want a verb'
 refuse 'unknown verb' 2 'no verb .frobnicate' frobnicate
@@ -79,7 +80,8 @@ refuse 'copy: overlapping lines in a list' 2 'list:2: two ranges write the same'
 
 check '--version' sh -c "'$bpfcopy' --version | grep -qE '^bpfcopy [0-9]'"
 check '--help lists every verb' sh -c "
-	for v in 'dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain' 'policy show'; do
+	for v in 'dev list' 'dev show' load unload status copy trace 'policy check' 'policy explain' 'policy show' \
+		'policy apply' 'policy revert'; do
 		'$bpfcopy' --help | grep -q \"^  \$v  *[a-z]\" || { echo \$v; exit 1; }
 	done"
 

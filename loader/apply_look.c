@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is: disks, what is attached to them, what rules say; see apply.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "identity.h"
+
+static int resolve(const struct conf *conf, struct apply_disk *disk)
+{
+	struct conf_identity id;
+	int err;
+
+	if (!conf)
+		return 0;
+	err = identity_read(&disk->disk, &id);
+	if (err)
+		return err;
+	err = conf_resolve(conf, &id, &disk->resolved);
+	conf_identity_free(&id);
+	return err;
+}
+
+static void note_policy(struct apply_disk *disks, size_t nr,
+			const struct policy_info *info)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (disks[i].disk.dev != info->dev)
+			continue;
+		snprintf(disks[i].attached, sizeof(disks[i].attached), "%s",
+			 info->name);
+		disks[i].map_id = info->map_id;
+		disks[i].ours = *info->pin;
+	}
+}
+
+static int note_policies(struct apply_disk *disks, size_t nr,
+			 struct policy_error *err)
+{
+	struct policy_info *infos;
+	size_t nr_infos;
+	int error;
+
+	error = policy_list(&infos, &nr_infos, err);
+	if (error)
+		return error;
+	for (size_t i = 0; i < nr_infos; i++)
+		note_policy(disks, nr, &infos[i]);
+	free(infos);
+	return 0;
+}
+
+/* Moves the devices of @list; what is behind a path of multipath has none. */
+static size_t take_disks(struct apply_disk *disks, struct device *list,
+			 size_t nr)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!list[i].dev) {
+			device_free(&list[i]);
+			continue;
+		}
+		disks[taken++].disk = list[i];
+	}
+	free(list);
+	return taken;
+}
+
+int apply_look(const struct conf *conf, struct apply_disk **disks, size_t *nr,
+	       struct policy_error *err)
+{
+	struct device *list;
+	int error;
+
+	err->text[0] = '\0';
+	*disks = NULL;
+	*nr = 0;
+	error = device_list(&list, nr);
+	if (error)
+		return error;
+	*disks = calloc(*nr + 1, sizeof(**disks));
+	if (!*disks) {
+		device_list_free(list, *nr);
+		*nr = 0;
+		return -ENOMEM;
+	}
+	*nr = take_disks(*disks, list, *nr);
+	error = note_policies(*disks, *nr, err);
+	for (size_t i = 0; !error && i < *nr; i++)
+		error = resolve(conf, &(*disks)[i]);
+	if (error) {
+		apply_disks_free(*disks, *nr);
+		*disks = NULL;
+		*nr = 0;
+	}
+	return error;
+}
+
+void apply_disks_free(struct apply_disk *disks, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		conf_resolved_free(disks[i].resolved);
+		device_free(&disks[i].disk);
+	}
+	free(disks);
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the suites of rules and of the daemon share, on top of policy_lib.sh.
+# Names of disks have no blanks.
+# shellcheck disable=SC2086
+# shellcheck source=tests/vm/policy_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/policy_lib.sh"
+# shellcheck source=tests/vm/debug_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debug_lib.sh"
+
+# shellcheck disable=SC2034 # used by the suites
+{
+	rules=/etc/bpfcopy/bpfcopy.conf
+	run_dir=/run/bpfcopy
+	socket=$run_dir/control
+	log=/tmp/bpfcopyd.log
+}
+daemon=''
+mkdir -p /etc/bpfcopy
+
+serial() { tr -d ' \n' <"/sys/block/$1/device/serial"; }
+pin_of() { echo "$pins/$(cat "/sys/block/$1/dev")"; }
+pinned() { find $pins -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort | paste -sd ' '; }
+limit() { cat "/sys/block/$1/queue/copy_max_bytes"; }
+said() { grep -qF -- "$1" $log; }
+
+# With the rights of bpfcopyd.service and no others.
+start_daemon() {
+	: >$log
+	setpriv --bounding-set -all,+bpf,+perfmon,+sys_admin --no-new-privs \
+		--inh-caps -all bpfcopyd 2>>$log &
+	daemon=$!
+	wait_for 30 said 'ready, with' || {
+		cat $log
+		return 1
+	}
+}
+
+# end_daemon SIGNAL: its exit status.
+end_daemon() {
+	local status=0
+	kill -$1 $daemon
+	wait $daemon || status=$?
+	daemon=''
+	return $status
+}
+stop_daemon() { end_daemon TERM; }
+
+# ask REQUEST: what the daemon answers.
+ask() { printf '%s\n' "$1" | control_client $socket; }

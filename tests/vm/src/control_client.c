@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A client of a UNIX stream socket that behaves as badly as it is told.
+ *
+ *	control_client PATH		send what stdin has, print what comes
+ *	control_client PATH junk BYTES	send so many bytes without a newline
+ *	control_client PATH many N	connect N times and say nothing
+ *
+ * Each ends when the other end hangs up, or after a minute.  The last line of
+ * "junk" is how many bytes were taken; of "many", how many were turned away at once
+ * and how many were hung up on later.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "t.h"
+
+#define MINUTE 60000
+
+static int dial(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		t_die("%s: too long", path);
+	strcpy(addr.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		t_die("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* What comes until the other end hangs up; false after a minute of nothing. */
+static bool print_rest(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char buf[4096];
+	ssize_t n;
+
+	while (poll(&p, 1, MINUTE) > 0) {
+		n = read(fd, buf, sizeof(buf));
+		if (n <= 0)
+			return true;
+		fwrite(buf, 1, n, stdout);
+		fflush(stdout);
+	}
+	return false;
+}
+
+static int talk(int fd)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(0, buf, sizeof(buf))) > 0)
+		if (write(fd, buf, n) != n)
+			break;
+	/* A request that is answered: then we hang up. */
+	shutdown(fd, SHUT_WR);
+	return print_rest(fd) ? 0 : 1;
+}
+
+static int junk(int fd, u64 bytes)
+{
+	static char buf[65536];
+	u64 sent = 0;
+	ssize_t n;
+
+	memset(buf, 'x', sizeof(buf));
+	while (sent < bytes) {
+		size_t left = bytes - sent;
+
+		n = write(fd, buf, left < sizeof(buf) ? left : sizeof(buf));
+		if (n <= 0)
+			break;
+		sent += n;
+	}
+	print_rest(fd);
+	printf("%llu\n", sent);
+	return 0;
+}
+
+static int many(const char *path, u64 nr)
+{
+	struct pollfd *p = calloc(nr, sizeof(*p));
+	u64 away = 0, later = 0;
+	char buf[256];
+
+	for (u64 i = 0; p && i < nr; i++)
+		p[i] = (struct pollfd){ dial(path), POLLIN, 0 };
+	while (p && away + later < nr && poll(p, nr, MINUTE) > 0) {
+		for (u64 i = 0; i < nr; i++) {
+			if (!p[i].revents)
+				continue;
+			if (read(p[i].fd, buf, sizeof(buf)) > 0)
+				away++;
+			else
+				later++;
+			close(p[i].fd);
+			p[i].fd = -1;
+		}
+	}
+	printf("%llu %llu\n", away, later);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2)
+		return talk(dial(argv[1]));
+	if (argc == 4 && !strcmp(argv[2], "junk"))
+		return junk(dial(argv[1]), t_bytes(argv[3], "BYTES"));
+	if (argc == 4 && !strcmp(argv[2], "many"))
+		return many(argv[1], t_number(argv[3], "N"));
+	t_die("usage: control_client PATH [junk BYTES | many N]");
+}

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The control socket: who may ask what, and whatever else comes through it.
+# vm: --nvme 64M --timeout 90
+# with: build/tests/vm/control_client
+# Names of disks have no blanks, and functions are called by wait_for.
+# shellcheck disable=SC2086,SC2317
+set -euo pipefail
+# shellcheck source=tests/vm/daemon_lib.sh
+. "$(dirname "$0")/../daemon_lib.sh"
+
+status='{"bpfcopy":1,"verb":"status"}'
+apply='{"bpfcopy":1,"verb":"apply"}'
+
+# get MEMBER: of an answer.
+get() { jq -c ".$1"; }
+# as USER-AND-GROUP-OPTIONS... REQUEST
+as() {
+	local request=${*: -1}
+	printf '%s\n' "$request" | setpriv --reuid 1000 "${@:1:$#-1}" control_client $socket
+}
+sockets() { find /proc/$daemon/fd -lname 'socket:*' | wc -l; }
+full() { [ "$(sockets)" -ge $((open + 12)) ]; }
+processor_time() { awk '{ print $14 + $15 }' /proc/$daemon/stat; }
+
+echo 'bpfcopy:x:700:' >>/etc/group
+printf '[policy.qemu]\nmatch_name = %s\npolicy = never\n' $disk >$rules
+start_daemon
+
+t_case 'answers'
+check_equal 'describe lists the verbs' "$(ask '{"bpfcopy":1,"verb":"describe"}' | get 'verbs|map(.verb)')" \
+	'["describe","status","apply","revert"]'
+check_equal 'status' "$(ask "$status" | get 'ok,.rules,.reverted,.disks[0].policy' | paste -sd ' ')" \
+	'true 1 false "never"'
+check_equal 'two in one go' "$(ask "$status"$'\n'"$status" | grep -c '"ok":true')" 2
+check_equal 'a dry run' "$(ask '{"bpfcopy":1,"verb":"revert","dry_run":true}' | get 'changes[0].action')" \
+	'"detach"'
+check_equal 'changed nothing' "$(attached)" "$disk=never"
+check_equal 'apply with nothing to do' "$(ask "$apply" | get 'changes')" '[]'
+
+t_case 'rights'
+check_equal 'anybody may ask' "$(as --regid 1000 --clear-groups "$status" | get ok)" true
+check_equal 'but not change' "$(as --regid 1000 --clear-groups "$apply" | get 'ok,.exit' | paste -sd ' ')" \
+	'false 5'
+check_equal 'the group may' "$(as --regid 700 --clear-groups "$apply" | get ok)" true
+check_equal 'also as one of several' "$(as --regid 1000 --groups 1000,700 "$apply" | get ok)" true
+check_status 'the command, as anybody' 5 setpriv --reuid 1000 --regid 1000 --clear-groups \
+	bpfcopy policy apply
+check 'the command, as the group' setpriv --reuid 1000 --regid 700 --clear-groups \
+	bpfcopy policy apply
+
+t_case 'garbage'
+check_equal 'no JSON' "$(ask 'hello' | get 'ok,.exit' | paste -sd ' ')" 'false 2'
+check_equal 'and then a request' "$(printf 'hello\n%s\n' "$status" | control_client $socket | get ok | paste -sd ' ')" \
+	'false true'
+check_equal 'half a line' "$(printf '{"bpfcopy":1,' | control_client $socket)" ''
+check_equal 'random bytes' "$(head -c 60000 /dev/urandom | control_client $socket | grep -c '"ok":true')" 0
+check 'a line of 100 MB is cut off' test "$(control_client $socket junk 104857600B | tail -n 1)" -lt 4000000
+check_equal 'the daemon still answers' "$(ask "$status" | get ok)" true
+
+t_case 'clients'
+before=$(processor_time) open=$(sockets)
+control_client $socket many 300 >/tmp/many
+read -r away later </tmp/many
+check_equal 'of 300 that say nothing, those too many are turned away' "$away" 284
+check_equal 'and the others hung up on' "$later" 16
+setpriv --reuid 1000 --regid 1000 --clear-groups control_client $socket many 40 >/tmp/many &
+many=$!
+wait_for 20 full
+check_equal 'root gets in beside 40 others' "$(ask "$status" | get ok)" true
+wait $many
+check_equal 'who got 12 places' "$(cat /tmp/many)" '28 12'
+check 'waiting for them costs nothing' test $(($(processor_time) - before)) -lt 200
+check_equal 'no descriptor is left' "$(sockets)" "$open"
+check_equal 'it is the same daemon' "$(ask "$status" | get pid)" $daemon
+check 'and it ends when told' stop_daemon
+check 'without its socket' test ! -e $socket
+finish
