@@ -61,5 +61,7 @@ void test_files(struct args *t);
 void test_cross(struct args *t, const char *src);
 void test_cache(struct args *t);
 void test_race(struct args *t);
+/* Those of copy_file_range(), which has other arguments. */
+void test_cfr(struct args *t, const char *src);
 
 #endif

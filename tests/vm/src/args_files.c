@@ -98,8 +98,10 @@ static void expect_destination(struct args *t, const char *name,
 	if (flags != O_PATH && !strcmp(path, t->dev.path)) {
 		request_expect(t, name, &q, fd, err);
 	} else {
-		/* BLKCOPY is not reached: there is nobody to write the out members. */
+		/* No copy is reached: there is nobody to write the out members. */
 		ret = t_copy(fd, &q.a);
+		if (ret == -EOPNOTSUPP && t_call() == T_URING)
+			ret = -ENOTTY;
 		args_report(t, name, ret == -err, t_errname(ret));
 	}
 	close(fd);

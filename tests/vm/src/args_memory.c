@@ -10,7 +10,7 @@
 
 #define KERNEL_ADDRESS 0xffff888000000000ull
 
-/* Two pages, of which the second is not mapped. */
+/* Two pages, of which the second is not there, and nothing else comes to be there. */
 struct edge {
 	char *page;
 	size_t size;
@@ -21,13 +21,14 @@ static void edge_map(struct edge *e)
 	e->size = sysconf(_SC_PAGESIZE);
 	e->page = mmap(NULL, 2 * e->size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (e->page == MAP_FAILED || munmap(e->page + e->size, e->size))
+	if (e->page == MAP_FAILED ||
+	    mprotect(e->page + e->size, e->size, PROT_NONE))
 		t_die("mmap: %s", strerror(errno));
 }
 
 static void edge_unmap(struct edge *e)
 {
-	munmap(e->page, e->size);
+	munmap(e->page, 2 * e->size);
 }
 
 static void test_bad_args(struct args *t, struct edge *e)

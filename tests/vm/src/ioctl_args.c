@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ioctl_args DEV [SRCDEV...]: everything that BLKCOPY must refuse, and how.
+ * ioctl_args DEV [SRCDEV...]: everything that BLKCOPY must refuse, and how. With
+ * T_CALL=uring the same by io_uring, with T_CALL=cfr that of copy_file_range().
  *
  * DEV is overwritten; so is each SRCDEV, which must lie on another disk. After each case
  * the places of DEV that cases write to are compared with what should be there, after the
@@ -188,6 +189,18 @@ static void test_all(struct args *t)
 		t_ok("whole device");
 }
 
+static void test_args(struct args *t, char **sources)
+{
+	test_memory(t);
+	test_header(t);
+	test_ranges(t);
+	test_many_ranges(t);
+	test_files(t);
+	for (; *sources; sources++)
+		test_cross(t, *sources);
+	test_race(t);
+}
+
 int main(int argc, char **argv)
 {
 	struct args t = {};
@@ -197,15 +210,11 @@ int main(int argc, char **argv)
 	open_device(&t, argv[1]);
 	t_note("ioctl_args on %s: %llu bytes in blocks of %u", t.dev.path,
 	       t.dev.bytes, t.unit);
-	test_memory(&t);
-	test_header(&t);
-	test_ranges(&t);
-	test_many_ranges(&t);
-	test_files(&t);
-	for (int i = 2; i < argc; i++)
-		test_cross(&t, argv[i]);
+	if (t_call() == T_CFR)
+		test_cfr(&t, argc > 2 ? argv[2] : NULL);
+	else
+		test_args(&t, argv + 2);
 	test_cache(&t);
-	test_race(&t);
 	test_all(&t);
 	return t_exit();
 }

@@ -154,11 +154,6 @@ void t_dev_open(struct t_dev *dev, const char *path)
 	dev->lbs = lbs;
 }
 
-int t_copy(int dst_fd, struct blk_copy_args *args)
-{
-	return ioctl(dst_fd, BLKCOPY, args) ? -errno : 0;
-}
-
 void t_poison(struct blk_copy_args *args, struct blk_copy_ioc_range *range,
 	      u32 nr)
 {

@@ -15,6 +15,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef unsigned long long u64;
+typedef long long s64;
 
 #define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 #define T_PRINTF(f, a) __attribute__((format(printf, f, a)))
@@ -68,7 +69,11 @@ struct t_dev {
 /* Open @path O_RDWR | O_DIRECT | O_CLOEXEC, or end the program. */
 void t_dev_open(struct t_dev *dev, const char *path);
 
-/* BLKCOPY: 0 or a negative errno. */
+/* How t_copy() gets into the kernel: the environment variable T_CALL says so. */
+enum t_call { T_IOCTL, T_URING, T_CFR };
+enum t_call t_call(void);
+
+/* Copy and wait: 0 or a negative errno. */
 int t_copy(int dst_fd, struct blk_copy_args *args);
 
 /* What t_poison() leaves in error and error_range: no errno, no index of a range. */

@@ -128,6 +128,10 @@ says_gone() {
 	esac
 }
 
+# opened PID DEV
+# shellcheck disable=SC2317 # called by wait_for
+opened() { readlink "/proc/$1/fd/"* | grep -qx "$2"; }
+
 # The disk goes while copies from and to it run: they end with an error, and soon.
 removal() {
 	local name pids=() names=(offload emulate from to) i
@@ -145,6 +149,11 @@ removal() {
 	for i in 0 1 2 3; do
 		check "copy ${names[i]} runs before the disk is removed" kill -0 "${pids[i]}"
 	done
+	mkfifo /tmp/go
+	copy_once --stdin "$disk" "$other" 0 0 4MiB </tmp/go >/tmp/gone.before &
+	pids+=($!)
+	exec {go}>/tmp/go
+	wait_for 20 opened "${pids[4]}" "$other"
 	take_away "$disk"
 	for i in 0 1 2 3; do
 		name=${names[i]}
@@ -152,6 +161,10 @@ removal() {
 		check_status "copy $name fails" 1 wait "${pids[i]}"
 		check "copy $name says why" says_gone "$(<"/tmp/gone.$name")"
 	done
+	exec {go}>&-
+	check_status "a copy from a disk that is gone" 1 wait "${pids[4]}"
+	check_equal "it says that it is gone" "$(</tmp/gone.before)" \
+		"error=ENODEV copied=0 offloaded=0 emulated=0 error_range=0"
 	check "the disk is gone" test ! -e /sys/block/"${disk#/dev/}"
 	check "and comes back" bring_back "$disk"
 	check "and copies" copy_once --mode offload "$disk" "$disk" 0 1MiB 1MiB

@@ -154,6 +154,43 @@ judge() {
 	check 'nvme copy, a file: bytes' copies_are_equal ${disks[3]} 0 $((8192 * 4096)) $mib
 }
 
+# A block device that is opened as a file copies as one.
+as_a_file() {
+	attribute 2 enable 0
+	attribute 2 buffered_io 1
+	attribute 2 enable 1
+	check 'a block device as a file' wait_for 20 all_there
+	fill ${disks[2]} 0 $mib
+	check 'a block device as a file: the host has it copied' \
+		copy_once --mode offload ${disks[2]} ${disks[2]} 0 $((8 * mib)) $mib
+	check 'a block device as a file: bytes' copies_are_equal ${disks[2]} 0 $((8 * mib)) $mib
+	attribute 2 enable 0
+	attribute 2 buffered_io 0
+	attribute 2 enable 1
+	check 'and as it was' wait_for 20 all_there
+}
+
+# The target's disk has become smaller, and the host does not know.
+shrunk() {
+	dmsetup reload holes --table '0 8192 linear /dev/bad 0'
+	dmsetup resume --noudevsync holes
+	check_equal 'C24 beyond the end of a disk that has shrunk' \
+		"$(raw 4 sdlba=10000 range=0+8)" '0x4080 0'
+	check_equal 'C24 a source there' "$(raw 4 sdlba=0 range=10000+8)" '0x4080 0'
+	dmsetup reload holes --table "$holes"
+	dmsetup resume --noudevsync holes
+}
+
+# What the trace events of both sides say of a Copy.
+traced() {
+	local what='sdlba=300, nr=1, desfmt=0, ctrl=0x4000'
+	events_on nvme/nvme_setup_cmd nvmet/nvmet_req_init
+	raw 1 sdlba=300 range=0+8 range=16+8 cdw12=0x40000000 >/dev/null
+	events_off /tmp/events
+	check 'the host traces a Copy' grep -q "nvme_setup_cmd:.*nvme_cmd_copy $what" /tmp/events
+	check 'the target traces a Copy' grep -q "nvmet_req_init:.*nvme_cmd_copy.* $what" /tmp/events
+}
+
 bad_commands() {
 	local nsid size was
 	size=$(sectors ${disks[1]})
@@ -246,9 +283,10 @@ mkdir -p /mnt/files
 mount /dev/under /mnt/files
 truncate -s 64M /mnt/files/disk
 null_disk bad size=64 blocksize=512 >/dev/null
-dm_disk holes "0 16384 linear /dev/bad 0
+holes='0 16384 linear /dev/bad 0
 16384 64 error
-16448 114624 linear /dev/bad 16448"
+16448 114624 linear /dev/bad 16448'
+dm_disk holes "$holes"
 for transport in loop tcp; do
 	t_case $transport
 	target_up $transport
@@ -258,6 +296,9 @@ for transport in loop tcp; do
 	judge
 	bad_commands
 	partial
+	traced
+	[ $transport != loop ] || shrunk
+	[ $transport != loop ] || as_a_file
 	[ $transport != tcp ] || on_the_wire
 	limits
 	target_down

@@ -7,10 +7,12 @@
 # vm: --nvme 64M --timeout 120
 # with: build/tests/vm/copy_once
 set -euo pipefail
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/vm/nvme_debug_lib.sh
+. "$(dirname "$0")/../nvme_debug_lib.sh"
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
-# shellcheck source=tests/vm/debug_lib.sh
-. "$(dirname "$0")/../debug_lib.sh"
 
 # One command, by the limits that both controllers have.
 length=65536
@@ -81,10 +83,10 @@ expect() {
 }
 
 # "I do not do this copy": no retry, no line in the log, and the kernel copies.
-refused() {
+refusals() {
 	local status dnr
 	for status in "0x1 invalid opcode" "0x2 invalid field" "0xb invalid namespace" \
-		"0x183 size limits" "0x185 incompatible namespace" "0x186 no fast copy" \
+		"0x180 conflicting attributes" "0x183 size limits" "0x185 incompatible namespace" "0x186 no fast copy" \
 		"0x187 overlap" "0x188 unreachable namespace" "0x189 resources"; do
 		for dnr in "" +; do
 			copy_under "${status%% *}$dnr" 1 "$disk" "$disk" 0 1MiB $length
@@ -170,11 +172,45 @@ one_of_four() {
 
 all() {
 	on "$1"
-	refused
+	refusals
 	final
 	retried
 	emulation_fails
 	one_of_four
+}
+
+# Not injected: a command that ends in the middle. The controller says at which range, and only
+# what is from there on is read and written.
+in_the_middle() {
+	local sub=$subsystems/nqn.test:middle at n length=65536
+	local four=(0 32MiB 64KiB 1MiB 32832KiB 64KiB 2MiB 32896KiB 64KiB 3MiB 32960KiB 64KiB)
+	mkdir "$sub" "$sub/faults/f"
+	make_ns "$sub" 1 size=64M mssrl=128 mcl=1024 msrc=127
+	connect nqn.test:middle middle -k 30
+	wait_for 20 ns_disk nqn.test:middle 1
+	disk=$(ns_disk nqn.test:middle 1)
+	for at in 0 1 2 3; do fill "$disk" "${at}M" $length; done
+	for at in 0 1 2 3; do
+		echo all >"$sub/faults/f/reset"
+		set_attrs "$sub/faults/f" opcode=0x19 at=range range=$at action=status \
+			status=0x4281 times=1 enable=1
+		fill "$disk" 32M $((4 * length))
+		check_equal "range $at fails: those before it are done" \
+			"$(copy_result "$disk" "$disk" "${four[@]}") | $(xargs <"$sub/faults/f/stats")" \
+			"error=0 copied=$((4 * length)) offloaded=$((at * length)) emulated=$(((4 - at) * length)) error_range=4 | matches 1 hits 1 held 0"
+		check_equal "range $at fails: bytes" "$(digest "$disk" 32M $((4 * length)))" \
+			"$(for n in 0 1 2 3; do
+				dd if="$disk" bs=64K skip="${n}M" count=$length status=none \
+					iflag=skip_bytes,count_bytes,direct,fullblock
+			done | sha256sum | cut -d ' ' -f 1)"
+	done
+	echo all >"$sub/faults/f/reset"
+	set_attrs "$sub/faults/f" opcode=0x19 at=range range=2 action=status status=0x4281 times=1 enable=1
+	check_equal "offload only: those before it count" \
+		"$(copy_result --mode offload "$disk" "$disk" "${four[@]}")" \
+		"error=ENODATA copied=$((2 * length)) offloaded=$((2 * length)) emulated=0 error_range=2"
+	disconnect middle
+	remove_subsys "$sub"
 }
 
 # Not injected: a namespace that really is full.
@@ -199,6 +235,7 @@ all /dev/nvme0n1
 set_param size=64M mssrl=128 mcl=128 msrc=127
 all "$(attach status -k 30)"
 detach status
+in_the_middle
 set_param memory=2M
 full
 events_off /tmp/events

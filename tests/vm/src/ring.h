@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* An io_uring, by its system calls: just what copies need. */
+#ifndef RING_H
+#define RING_H
+
+#include <linux/io_uring.h>
+
+#include "t.h"
+
+/**
+ * struct ring - an io_uring
+ * @fd:    of it
+ * @p:     its parameters, as the kernel has set them
+ * @sq:    mapping of the submission queue
+ * @cq:    mapping of the completion queue
+ * @sqes:  mapping of its entries
+ */
+struct ring {
+	int fd;
+	struct io_uring_params p;
+	char *sq;
+	char *cq;
+	struct io_uring_sqe *sqes;
+};
+
+/* IORING_SETUP_* in @flags. Ends the program if it cannot be had. */
+void ring_init(struct ring *r, unsigned int entries, unsigned int flags);
+void ring_exit(struct ring *r);
+
+/* The next entry, all zero. There must be room: submit before. */
+struct io_uring_sqe *ring_next(struct ring *r);
+
+/* Submit all new entries and wait for @wait completions: how many were taken, or -errno. */
+int ring_submit(struct ring *r, unsigned int wait);
+
+/* The oldest completion, which goes; false if there is none. */
+bool ring_done(struct ring *r, struct io_uring_cqe *cqe);
+
+/* ring_next() as a BLOCK_URING_CMD_COPY to @fd. */
+struct io_uring_sqe *ring_copy(struct ring *r, int fd,
+			       const struct blk_copy_args *args, u64 id);
+
+#endif

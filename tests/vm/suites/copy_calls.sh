@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The other ways to copy from user space, BLOCK_URING_CMD_COPY and copy_file_range(): what they
+# refuse, many copies at a time, and what becomes of copies whose ring, files or task goes.
+# leaks: yes
+# vm: --nvme 16M --nvme 16M,logical_block_size=4096,physical_block_size=4096 --timeout 150
+# with: build/tests/vm/ioctl_args build/tests/vm/copy_fuzz build/tests/vm/copy_many
+# with: build/tests/vm/copy_once build/tests/vm/copy_verify
+set -euo pipefail
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/vm/nvme_debug_lib.sh
+. "$(dirname "$0")/../nvme_debug_lib.sh"
+# shellcheck source=tests/vm/copy_lib.sh
+. "$(dirname "$0")/../copy_lib.sh"
+
+small=/dev/nvme0n1 large=/dev/nvme1n1
+nqn=nqn.test:calls
+sub=$subsystems/$nqn
+
+# by WAY PROGRAM ARGUMENT...
+by() {
+	export T_CALL=$1
+	shift
+	program "$@"
+	unset T_CALL
+}
+
+refusals() {
+	local seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+	by uring ioctl_args $small $large
+	by uring ioctl_args $large $small
+	by cfr ioctl_args $small $large
+	by cfr ioctl_args $large $small
+	by uring copy_fuzz --calls "$(scaled 500)" --seed "$seed" $small $large
+	program copy_many --dev $small --copies 4 --how bad
+}
+
+# What would have to wait goes to a thread that may, everything else does not.
+nowait() {
+	events_on io_uring/io_uring_queue_async_work
+	program copy_many --dev $small --copies 3 --how cached
+	check_equal 'what would wait is given to others: 2 of 3' "$(punted)" 2
+	program copy_many --dev $large --copies 3 --how cached
+	check_equal 'what would wait is given to others: 4 of 6' "$(punted)" 4
+	events_off /tmp/events
+}
+punted() { grep -c 'io_uring_queue_async_work:' $tracing/trace || :; }
+
+at_a_time() {
+	program copy_many --dev $small --how wait
+	program copy_many --dev $small --copies 500 --bytes 4KiB --how wait
+	program copy_many --dev $large --how files
+	program copy_many --dev $small --how registered
+}
+
+# --- a disk that holds the commands, so that what runs does run ---
+
+# shellcheck disable=SC2317 # called by wait_for
+held() { grep -qx "held $1" "$sub/faults/hold/stats"; }
+hold() {
+	echo all >"$sub/faults/hold/reset"
+	set_attrs "$sub/faults/hold" opcode=0x19 hold=1 enable=1
+}
+let_go() {
+	echo 0 >"$sub/faults/hold/enable"
+	echo all >"$sub/faults/hold/release"
+}
+
+# shellcheck disable=SC2317 # called by wait_for
+nobody_holds() { T_CALL=ioctl copy_once --exclusive "$1" "$1" 0 1MiB 64KiB; }
+
+ends() { grep -c 'blk_copy_end:' $tracing/trace || :; }
+# shellcheck disable=SC2317 # called by wait_for
+ended() { [ "$(ends)" -ge "$1" ]; }
+
+start_disk() {
+	mkdir "$sub" "$sub/faults/hold"
+	make_ns "$sub" 1 size=16M mssrl=128 mcl=128
+	connect $nqn calls -k 30
+	wait_for 20 ns_disk $nqn 1
+	disk=$(ns_disk $nqn 1)
+}
+
+# begin HOW COPIES RANGES HELD: copies in the disk, each of so many ranges of 64 KiB that do not
+# touch, of which so many commands are held. Sets pid.
+begin() {
+	rm -f /tmp/ready
+	mkfifo /tmp/over
+	hold
+	events_on blk_copy/blk_copy_end
+	copy_many --dev "$disk" --copies "$2" --ranges "$3" --bytes 64KiB --how "$1" --ready /tmp/ready \
+		</tmp/over >/tmp/said &
+	pid=$!
+	exec {over}>/tmp/over
+	check "$1: $4 commands are held" wait_for 60 held "$4"
+}
+
+# over: what begin has started may look at the disk. Sets status.
+over() {
+	status=0
+	exec {over}>&-
+	wait "$pid" || status=$?
+	rm /tmp/over
+	events_off /tmp/events
+}
+
+# Nobody waits for any of them: all are submitted, and each has a command at the device.
+nobody_waits() {
+	begin files 16 1 16
+	check 'submitting waits for no copy' wait_for 60 test -e /tmp/ready
+	check_equal 'nothing has ended' "$(ends)" 0
+	let_go
+	over
+	cat /tmp/said
+	check_equal 'the files are gone, the copies are done' $status 0
+}
+
+# how_they_ended: of the copies in /tmp/events, each errno and how often.
+how_they_ended() {
+	sed -n 's/.* error=\(-*[0-9]*\) .*/\1/p' /tmp/events | sort | uniq -c | xargs
+}
+
+# Two copies, of which four commands each are held, when the ring goes. KIND: of the ring.
+ring_goes() {
+	begin "$1" 2 32 8
+	echo -n . >&$over
+	check "$1: it is closed" wait_for 60 test -e /tmp/ready
+	let_go
+	check "$1: its copies end" wait_for 60 ended 2
+	over
+	cat /tmp/said
+	check_equal "$1: what is written then stays" $status 0
+	check_equal "$1: they were canceled" "$(how_they_ended)" '2 -125'
+	check "$1: nobody holds the disk any more" wait_for 20 nobody_holds "$disk"
+}
+
+task_goes() {
+	begin sleep 2 32 8
+	kill -9 "$pid"
+	wait "$pid" || :
+	let_go
+	check 'killed: its copies end' wait_for 60 ended 2
+	over
+	check_equal 'killed: they were canceled' "$(how_they_ended)" '2 -125'
+	check 'killed: nobody holds the disk any more' wait_for 20 nobody_holds "$disk"
+}
+
+# --- null_blk ---
+
+null() {
+	local disk plain
+	plain=$(null_disk plain size=8)
+	check_equal 'null_blk: not by default' "$(queue "$plain" copy_max_hw_bytes)" 0
+	disk=$(null_disk copies size=32 copy=1 blocksize=512)
+	check_equal 'null_blk: how many ranges' "$(queue "$disk" copy_max_ranges)" 256
+	check "null_blk: it copies" copy_once --mode offload "$disk" "$disk" 0 16MiB 4MiB
+	program copy_verify --src "$disk" --mode offload --iterations "$(scaled 30)"
+	program copy_many --dev "$disk" --copies 16 --how files
+	# The second of three ranges cannot be read.
+	fill "$disk" 0 $((1 << 20))
+	echo "+256-256" >/sys/kernel/config/nullb/copies/badblocks
+	check_equal 'null_blk: what is before a bad block is copied, and counts' \
+		"$(copy_result --mode offload "$disk" "$disk" 0 20MiB 64KiB 128KiB 20544KiB 64KiB \
+			256KiB 20608KiB 64KiB)" \
+		"error=EIO copied=65536 offloaded=65536 emulated=0 error_range=1"
+	check 'null_blk: bytes' copies_are_equal "$disk" 0 $((20 << 20)) 65536
+	null_disk_gone copies
+	null_disk_gone plain
+	disk=$(null_disk zoned size=32 copy=1 zoned=1 zone_size=4)
+	check_equal 'null_blk: not with zones' "$(queue "$disk" copy_max_hw_bytes)" 0
+	null_disk_gone zoned
+}
+
+refusals
+nowait
+at_a_time
+modprobe nvme-debug i_know=1
+start_disk
+nobody_waits
+ring_goes ring
+ring_goes deferred
+task_goes
+disconnect calls
+remove_subsys "$sub"
+null
+finish
