@@ -217,6 +217,7 @@ static int make_item(struct job *job, unsigned int nr, struct block_device *src,
 	copy->nr_ranges = job->ranges;
 	copy->flags = job->flags;
 	copy->origin = BLK_COPY_ORIGIN_KERNEL;
+	copy->stop = false;
 	copy->killable = false;
 	copy->buf = NULL;
 	copy->buf_size = 0;
