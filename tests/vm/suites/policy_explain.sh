@@ -3,6 +3,7 @@
 # The configuration meets real devices: what rules know them by, and what explain says they
 # have now.
 # The guest starts without multipath, so that each --nvme has a disk as usual.
+# debug: no
 # vm: --nvme 64M,ctrl.subsys=mp --nvme 0,ctrl.subsys=mp --append nvme_core.multipath=N --timeout 60
 # Many functions are called by check; names of disks have no blanks.
 # shellcheck disable=SC2317,SC2086
