@@ -17,13 +17,18 @@ if [ -e /proc/lockdep ] || [ -e /sys/kernel/debug/kmemleak ]; then
 	debug_kernel=1
 fi
 
-# put FILE VALUE: write it with a newline; print the kernel's answer, or nothing.
+# try FILE VALUE: write it with a newline; sets said to the kernel's answer, or nothing.
+said=''
+try() {
+	said=''
+	{ printf '%s\n' "$2" >"$1"; } 2>"$tmp/said" && return
+	read -r said <"$tmp/said" || :
+	said=${said##*: }
+}
+# put FILE VALUE: the same, and print it.
 put() {
-	local said
-	if said=$({ printf '%s\n' "$2" >"$1"; } 2>&1); then
-		return
-	fi
-	printf '%s' "${said##*: }"
+	try "$@"
+	printf '%s' "$said"
 }
 
 # Values that no number is.
@@ -32,16 +37,16 @@ long=$(printf 'x%.0s' {1..5000})
 # shellcheck disable=SC2034 # used by the suites
 numbers=('' ' ' -1 - + x 1x 0x 1.5 '1 2' 99999999999999999999 18446744073709551616 "$long")
 
-# refused FILE VALUE...: each with -EINVAL and a line in the log.
+# refused FILE VALUE...: each with -EINVAL and a line in the log, of which only the end matters.
 refused() {
-	local file=$1 v said log
+	local file=$1 v log
 	local name=${file#"${file%/*/*}"/}
 	shift
 	for v in "$@"; do
-		said=$(put "$file" "$v")
+		try "$file" "$v"
 		[ "$said" = 'Invalid argument' ] || check_equal "$name=$v refused" "$said" EINVAL
 	done
-	log=$(dmesg)
+	log=$(dmesg | tail -n $((3 * $# + 20)))
 	for v in "$@"; do
 		v=${v%%$'\n'*}
 		[[ $log = *"nvme_debug: $name=${v:0:48} refused: give "* ]] ||
@@ -54,7 +59,8 @@ refused() {
 busy() {
 	local name=${1#"${1%/*/*}"/}
 	check_equal "$name cannot change now" "$(put "$1" "$2")" 'Device or resource busy'
-	check 'and says why' grep -q "nvme_debug: $name refused: in use, $3 first" <(dmesg)
+	[[ $(dmesg | tail -n 20) = *"nvme_debug: $name refused: in use, $3 first"* ]] ||
+		not_ok "$name cannot change now, and why"
 }
 
 # set_attrs DIRECTORY NAME=VALUE...
@@ -142,3 +148,14 @@ get_behavior() {
 	raw via=0 opcode=10 cdw10=0x16 len=512 out="$tmp/got" >/dev/null
 	od -An -tx1 -j 4 -N 2 "$tmp/got" | xargs
 }
+
+# begin FILE COMMAND...: in the background; what it says ends up there. Sets pid.
+begin() {
+	local file=$1
+	shift
+	"$@" >"$file" &
+	pid=$!
+}
+
+# ended: what begin() has started. That it could not be sent shows in what it did not say.
+ended() { wait "${1:-$pid}" || echo "# a command in the background: status $?"; }

@@ -53,15 +53,7 @@ fates() {
 		sed 's/^0 0$/0/; s/^0x.*/1/' | tr -d '\n'
 }
 
-# begin FILE COMMAND...: in the background; what it says ends up there. Sets pid.
-begin() {
-	local file=$1
-	shift
-	"$@" >"$file" &
-	pid=$!
-}
-
-# traced COMMAND...: run it while the commands that the host sends are traced.
+# traced COMMAND...: run it, and have the commands that the host sends meanwhile in the trace.
 traced() {
 	echo >$trace/trace
 	echo 1 >$trace/events/nvme/nvme_setup_cmd/enable
@@ -83,7 +75,6 @@ begin_copy() {
 	copy_ids
 	held=$(image)
 }
-# begin_one: a Copy of one range, which a fault has struck.
 # shellcheck disable=SC2317 # called by traced
 begin_one() {
 	begin "$tmp/copy" copy 1000 0+8
@@ -95,10 +86,12 @@ begin_eight() {
 	wait_for 20 fault_has hold held 1
 }
 
-# source_of RANGES: the bytes of so many ranges of it.
+# source_of RANGES: the bytes of so many ranges of it; they do not change.
 source_of() {
 	local i
-	for ((i = 0; i < $1; i++)); do blocks "$d2" $((i * 100)) 8; done
+	[ -e "$tmp/source" ] ||
+		for i in {0..7}; do blocks "$d2" $((i * 100)) 8; done >"$tmp/source"
+	head -c $((4096 * $1)) "$tmp/source"
 }
 
 # image: where it goes, and what is beside that.
@@ -324,14 +317,14 @@ test_hold() {
 	check_equal 'disabled, it holds no others' "$(copy 1150 0+8)" '0 0'
 	check 'but what it has' fault_has hold held 1
 	echo all >$faults/hold/release
-	wait "$more"
+	ended "$more"
 	check_equal 'until it is released' "$(<"$tmp/copy2")" '0 0'
 
 	begin_copy at=end
 	check_equal 'held at the end: all is written' "$(hash "$d1" 1000 64)" \
 		"$(source_of 8 | sha256sum)"
 	no_fault hold
-	wait "$pid"
+	ended
 	check_equal 'a fault that goes lets go' "$(<"$tmp/copy")" '0 0'
 
 	fault hold admin=1 opcode=6 hold=1 times=1
@@ -352,14 +345,14 @@ test_hold_and_change() {
 		"$({ source_of 2 && blocks "$d2" 200 4; } | sha256sum)"
 	check_equal 'and the rest is not' "$(hash "$d1" 1020 200)" "$before"
 	echo all >$faults/hold/release
-	wait "$pid"
+	ended
 	check_equal 'then it goes on' "$(<"$tmp/copy") $(hash "$d1" 1000 64)" \
 		"0 0 $(source_of 8 | sha256sum)"
 
 	begin_copy at=range range=2
 	echo 5 >$ns/1/mssrl
 	echo all >$faults/hold/release
-	wait "$pid"
+	ended
 	check_equal 'limits that changed meanwhile: 1/83h, DW0 is where it was' "$(<"$tmp/copy")" \
 		'0x4183 2'
 	echo 8192 >$ns/1/mssrl
@@ -367,7 +360,7 @@ test_hold_and_change() {
 	begin_copy at=range range=2
 	echo 0 >$ns/2/enable
 	echo all >$faults/hold/release
-	wait "$pid"
+	ended
 	check_equal 'a source that is gone: 0/02h' "$(<"$tmp/copy")" '0x4002 2'
 	wait_for 20 no_ns_disk $nqn 2
 	echo 1 >$ns/2/enable
@@ -378,7 +371,7 @@ test_hold_and_change() {
 
 # stopped NAME STATUS: the copy has ended with that where it was held; nothing writes afterwards.
 stopped() {
-	wait "$pid"
+	ended
 	check_equal "$1" "$(<"$tmp/copy")" "$2"
 	check_equal "$1: it was stopped where it was" "$(image)" "$held"
 	scribble
@@ -416,7 +409,7 @@ test_stopped_admin() {
 	begin "$tmp/set" raw via=0 opcode=9 cdw10=4 cdw11=300
 	wait_for 20 fault_has hold held 1
 	nvme reset "$dev"
-	wait "$pid"
+	ended
 	check_equal 'a reset ends a Set Features that is held' "$(<"$tmp/set")" '0x8 0'
 	check_equal 'which has set nothing' "$(raw via=0 opcode=10 cdw10=4)" '0 0'
 	no_fault hold
@@ -448,7 +441,7 @@ test_lost() {
 	copy_ids
 	check_equal 'F35 a lost command cannot be aborted' \
 		"$(raw via=0 opcode=8 cdw10=$((cid << 16 | qid)))" '0 1'
-	wait "$pid"
+	ended
 	check_equal 'F35 it ends with a reset' "$(<"$tmp/copy") $(get_behavior)" '0x8 0 00 00'
 	check_equal 'F35 and has done nothing' "$(image)" "$before"
 	behavior 0x0c >/dev/null
@@ -479,7 +472,7 @@ test_delay() {
 	begin "$tmp/read" read_block 0
 	wait_for 20 fault_has f hits 1
 	check 'a removal does not wait for a delay' timeout 20 nvme disconnect -n $nqn
-	wait "$pid"
+	ended
 	no_fault f
 	start
 }
@@ -539,14 +532,17 @@ test_controller() {
 	check 'it was lost' fault_has f hits 1
 	check 'there was a reset' wait_for 20 reset_was
 
-	io_timeout 1
 	behavior 0x0c >/dev/null
 	fault f opcode=2 nsid=1 action=fatal times=1
-	begin "$tmp/dd" dd if="$d1" of=/dev/null bs=4k count=1 iflag=direct status=none
+	begin "$tmp/fatal" raw opcode=2 nsid=1 len=512
 	wait_for 20 fault_has f hits 1
 	check 'a controller that has failed says so' bash -c \
 		"nvme get-property $dev --offset=0x1c | grep -q 'value: 3'"
-	check 'the host finds out and resets it' wait "$pid"
+	io_timeout 1
+	check 'the host finds out and resets it' dd if="$d1" of=/dev/null bs=4k count=1 \
+		iflag=direct status=none
+	ended
+	check_equal 'which ends what was lost' "$(<"$tmp/fatal")" '0x8 0'
 	check 'there was a reset' wait_for 20 reset_was
 	check 'then it works again' bash -c \
 		"nvme get-property $dev --offset=0x1c | grep -q 'value: 1'"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # leaks: yes
 # vm: --timeout 240
-# with: build/tests/vm/nvme_raw
+# with: build/tests/vm/nvme_raw /usr/bin/chrt
 # What nvme-debug does when two things happen at once: a connect beside those who look at the
 # controller, reset it or make its directory; I/O beside a missed keep-alive; writers beside
 # discards in a full namespace; readers and writers beside a Copy in physical blocks of 4 KiB.
@@ -76,11 +76,11 @@ gone() { nvme disconnect -n "$nqn" >/dev/null 2>&1 && ! ctrl_of a >/dev/null; }
 # The directory is the subsystem that is connected, or there is none: never a second one.
 test_one_nqn() {
 	local i j n both=0 two=0
-	n=$(scaled 24)
+	n=$(scaled 6)
 	for ((i = 0; i < n; i++)); do
 		nvme connect -t debug -a i -n nqn.test:i >/dev/null 2>&1 &
 		# At another moment each time.
-		for ((j = 0; j < i * 40; j++)); do :; done
+		for ((j = 0; j < i * 160; j++)); do :; done
 		if mkdir $subsystems/nqn.test:i 2>/dev/null; then
 			wait $! && both=$((both + 1))
 			if ctrl_of i >/dev/null 2>&1 && rmdir $subsystems/nqn.test:i 2>/dev/null; then
@@ -93,6 +93,98 @@ test_one_nqn() {
 		[ ! -e $subsystems/nqn.test:i ] || rmdir $subsystems/nqn.test:i
 	done
 	check_equal "$n connects beside a mkdir of their NQN ($both in it): never two" $two 0
+}
+
+# --- a connect that is late ---
+
+# in_kernel PID FUNCTION: it is in there.
+# shellcheck disable=SC2317 # called by wait_for
+in_kernel() { grep -q " $2+" "/proc/$1/stack"; }
+
+# late_connect FAULT: that fault holds the last thing that a connect does, to ask for events. A
+# reset ends that and asks itself; processors are kept busy so that the connect goes on after
+# it, with an event request more than there is. Succeeds if it was late enough.
+late_connect() {
+	local connect hogs=() late=''
+	set_attrs "$1" enable=0 enable=1
+	/with/chrt -i 0 nvme connect -t debug -n $nqn -a a -k 30 >/dev/null &
+	connect=$!
+	check 'a connect asks for events, last' wait_for 20 grep -qx 'held 1' "$1/stats"
+	while :; do :; done &
+	hogs+=($!)
+	while :; do :; done &
+	hogs+=($!)
+	echo 1 >"/sys/class/nvme/$(ctrl_of a)/reset_controller"
+	! kill -0 $connect 2>/dev/null || late=yes
+	end "${hogs[@]}"
+	wait $connect
+	[ $late ]
+}
+
+test_second_request() {
+	local dev n request late='' trace=/sys/kernel/tracing aen=$sub/faults/aen
+	mkdir "$aen"
+	set_attrs "$aen" admin=1 opcode=9 enable=1
+	connect $nqn a
+	n=$(sed -n 's/^matches //p' "$aen/stats")
+	disconnect a
+	set_attrs "$aen" enable=0 skip=$((n - 1)) times=1 hold=1
+	echo 1 >$sub/aerl
+	for _ in {1..5}; do
+		late_connect "$aen" && late=yes && break
+		disconnect a
+	done
+	if [ ! $late ]; then
+		skip 'a second event request' 'no connect could be made late'
+		connect $nqn a
+	fi
+	dev=/dev/$(ctrl_of a)
+	echo >$trace/trace
+	echo 1 >$trace/events/nvme/nvme_setup_cmd/enable
+	nvme_raw "$dev" via=0 opcode=12 >"$tmp/request" &
+	request=$!
+	wait_for 20 grep -q nvme_admin_async_event $trace/trace
+	echo 0 >$trace/events/nvme/nvme_setup_cmd/enable
+	nvme reset "$dev"
+	wait $request
+	check_equal 'one event request is held: there is room for another, until a reset' \
+		"$(<"$tmp/request")" '0x8 0'
+	disconnect a
+	rmdir "$aen"
+	echo all >$sub/reset
+}
+
+# Both wait for the lock that a Copy keeps who changes something from giving back: first the
+# connect, which from then on no processor likes to run, then the mkdir.
+test_late_connect() {
+	local dev copy change connect made refused=0 ns=$sub/namespaces/5
+	make_ns $sub 5 size=256G block_size=4096 mssrl=65535 mcl=4294967295 msrc=255
+	connect $nqn a
+	dev=/dev/$(ctrl_of a)
+	wait_for 10 ns_disk $nqn 5
+	mkdir $sub/faults/copies
+	set_attrs $sub/faults/copies opcode=0x19 enable=1
+	nvme_raw "$dev" nsid=5 sdlba=$((32 << 20)) 'range=0+65535*96' >"$tmp/copy" &
+	copy=$!
+	wait_for 20 grep -qx 'matches 1' $sub/faults/copies/stats
+	echo 4096 >$ns/ro_size &
+	change=$!
+	check 'somebody waits for a Copy' wait_for 20 in_kernel $change ndbg_subsys_sync
+	taskset -c 1 nvme connect -t debug -a i -n nqn.test:i >/dev/null 2>&1 &
+	connect=$!
+	check 'a connect waits for that' wait_for 20 in_kernel $connect ndbg_join
+	/with/chrt -i -p 0 $connect
+	taskset -c 1 mkdir $subsystems/nqn.test:i 2>/dev/null &
+	made=$!
+	check 'so does a mkdir' wait_for 20 in_kernel $made ndbg_subsys_create
+	check 'all of them get there' wait "$copy" "$change" "$connect"
+	wait $made || refused=$?
+	check_equal 'the mkdir is refused: there is one of that name' $refused 1
+	check 'the connect has it' ctrl_of i
+	nvme disconnect -n nqn.test:i >/dev/null
+	[ ! -e $subsystems/nqn.test:i ] || rmdir $subsystems/nqn.test:i
+	disconnect a
+	rmdir $sub/faults/copies $sub/namespaces/5
 }
 
 # --- keep-alive ---
@@ -175,7 +267,7 @@ test_physical_blocks() {
 		nvme_raw "$dev" nsid=2 sdlba=4096 'range=2052+12*128'
 	done >"$tmp/copies" &
 	copies=$!
-	for ((i = 0; i < $(scaled 100); i++)); do rows 4096 192; done >"$tmp/rows"
+	for ((i = 0; i < $(scaled 40); i++)); do rows 4096 192; done >"$tmp/rows"
 	end $copies
 	check_equal 'C56 what is atomic for a Write is for a Copy: readers' "$(torn "$tmp/rows")" 0
 	check_equal 'C56 who have seen both' "$(cut -c 1 "$tmp/rows" | sort -u | xargs)" 'a b'
@@ -188,7 +280,7 @@ test_physical_blocks() {
 		dd if="$tmp/b" of="$d" bs=768k oflag=direct status=none
 	done &
 	writes=$!
-	for ((i = 0; i < $(scaled 100); i++)); do
+	for ((i = 0; i < $(scaled 40); i++)); do
 		nvme_raw "$dev" nsid=2 sdlba=4100 range=0+1536 >>"$tmp/copies"
 		rows 4100 192
 	done >"$tmp/rows"
@@ -204,6 +296,8 @@ modprobe nvme-raw
 mkdir $sub $sub/controllers/a
 test_connects
 test_one_nqn
+test_second_request
+test_late_connect
 test_physical_blocks
 remove_subsys $sub
 test_keep_alive
