@@ -315,7 +315,7 @@ swapping() {
 		echo $loops >/tmp/loops
 	) &
 	events_on blk_copy/blk_copy_start
-	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 800)" --max-bytes 1MiB \
+	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 200)" --max-bytes 1MiB \
 		--copiers 2 --writers 0
 	touch /tmp/enough
 	wait
