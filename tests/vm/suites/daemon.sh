@@ -208,9 +208,18 @@ revert() {
 	detach new
 }
 
-no_bpffs() {
+# CAP_SYS_ADMIN includes the other two that the unit leaves.
+rights() {
+	t_case 'rights'
 	stop_daemon
 	bpfcopy policy revert >/dev/null
+	check_status 'without CAP_SYS_ADMIN' 5 \
+		setpriv --bounding-set -sys_admin --inh-caps -sys_admin bpfcopy policy apply
+	check_equal 'nothing is changed' "$(attached) $(limit $disk)" ' 65536'
+}
+
+no_bpffs() {
+	t_case 'no bpffs'
 	umount /sys/fs/bpf
 	check_status 'no bpffs: no daemon' 1 bpfcopyd
 	check 'it says how to mount it' grep -q 'mount -t bpf' <(bpfcopyd 2>&1)
@@ -226,5 +235,6 @@ hot_plug
 reload
 behind_its_back
 revert
+rights
 no_bpffs
 finish
