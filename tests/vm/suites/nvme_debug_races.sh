@@ -101,59 +101,6 @@ test_one_nqn() {
 # shellcheck disable=SC2317 # called by wait_for
 in_kernel() { grep -q " $2+" "/proc/$1/stack"; }
 
-# late_connect FAULT: that fault holds the last thing that a connect does, to ask for events. A
-# reset ends that and asks itself; processors are kept busy so that the connect goes on after
-# it, with an event request more than there is. Succeeds if it was late enough.
-late_connect() {
-	local connect hogs=() late=''
-	set_attrs "$1" enable=0 enable=1
-	/with/chrt -i 0 nvme connect -t debug -n $nqn -a a -k 30 >/dev/null &
-	connect=$!
-	check 'a connect asks for events, last' wait_for 20 grep -qx 'held 1' "$1/stats"
-	while :; do :; done &
-	hogs+=($!)
-	while :; do :; done &
-	hogs+=($!)
-	echo 1 >"/sys/class/nvme/$(ctrl_of a)/reset_controller"
-	! kill -0 $connect 2>/dev/null || late=yes
-	end "${hogs[@]}"
-	wait $connect
-	[ $late ]
-}
-
-test_second_request() {
-	local dev n request late='' trace=/sys/kernel/tracing aen=$sub/faults/aen
-	mkdir "$aen"
-	set_attrs "$aen" admin=1 opcode=9 enable=1
-	connect $nqn a
-	n=$(sed -n 's/^matches //p' "$aen/stats")
-	disconnect a
-	set_attrs "$aen" enable=0 skip=$((n - 1)) times=1 hold=1
-	echo 1 >$sub/aerl
-	for _ in {1..5}; do
-		late_connect "$aen" && late=yes && break
-		disconnect a
-	done
-	if [ ! $late ]; then
-		skip 'a second event request' 'no connect could be made late'
-		connect $nqn a
-	fi
-	dev=/dev/$(ctrl_of a)
-	echo >$trace/trace
-	echo 1 >$trace/events/nvme/nvme_setup_cmd/enable
-	nvme_raw "$dev" via=0 opcode=12 >"$tmp/request" &
-	request=$!
-	wait_for 20 grep -q nvme_admin_async_event $trace/trace
-	echo 0 >$trace/events/nvme/nvme_setup_cmd/enable
-	nvme reset "$dev"
-	wait $request
-	check_equal 'one event request is held: there is room for another, until a reset' \
-		"$(<"$tmp/request")" '0x8 0'
-	disconnect a
-	rmdir "$aen"
-	echo all >$sub/reset
-}
-
 # Both wait for the lock that a Copy keeps who changes something from giving back: first the
 # connect, which from then on no processor likes to run, then the mkdir.
 test_late_connect() {
@@ -296,7 +243,6 @@ modprobe nvme-raw
 mkdir $sub $sub/controllers/a
 test_connects
 test_one_nqn
-test_second_request
 test_late_connect
 test_physical_blocks
 remove_subsys $sub
