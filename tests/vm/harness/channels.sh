@@ -70,6 +70,8 @@ check_equal '--smp and --mem' "$(shape --smp 3 --mem 660 | cut -d' ' -f1,2)" '3 
 # One instruction is one nanosecond: the processor has 1000 MHz, on whatever machine.
 check '--icount: one processor whose clock counts instructions' \
 	grep -E '^1 9 (999|1000) $' <(shape --icount)
+# Half an hour that nobody waits for.
+check '--jump: a sleep is over at once' vm --jump -- sleep 1800
 check_status 'half a processor' 204 tests/vm/run --smp 0.5 -- true
 check_status 'no memory' 204 tests/vm/run --mem 0 -- true
 check_status 'a baseline that is not there' 204 tests/vm/run --stock-splats /no/such -- true
