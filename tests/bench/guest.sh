@@ -33,10 +33,13 @@ measure() {
 	jq -c --arg name "$1" --arg of "${3:-median}" '{ name: $name, value: .[$of] } + .' /tmp/measured
 }
 
+# One that learns gets two copies first, to know both paths: what is measured has to be offloaded.
 with_policy() {
 	local name=$1
 	shift
 	bpfcopy load "$@" --dev "$disk" >/dev/null
+	bpfcopy copy "$disk" "$disk@32MiB" 4KiB --step 4KiB >/dev/null
+	bpfcopy copy "$disk" "$disk@32MiB" 4KiB --step 4KiB >/dev/null
 	measure "$name" offload
 	bpfcopy unload --dev "$disk" >/dev/null
 }
@@ -97,7 +100,15 @@ connect
 size '' 4096 100
 measure syscall nothing
 with_policy offload-empty empty
+with_policy offload-observe never observe=yes
+with_policy offload-always always
 with_policy offload-threshold threshold min_bytes=4KiB
+with_policy offload-threshold-all threshold min_bytes=4KiB max_bytes=1GiB align_bytes=4KiB most_ranges=8 \
+	origins=ioctl
+with_policy offload-adaptive adaptive try_percent=0 switch_percent=1000000
+with_policy offload-budget budget rate_bytes=1TiB
+with_policy offload-budget-cgroup budget rate_bytes=1TiB per_cgroup=yes
+with_policy offload-guard guard
 with_tracer offload-trace stopped
 with_tracer offload-trace-tokens stopped --tokens
 with_tracer offload-trace-reader reader

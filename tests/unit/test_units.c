@@ -136,6 +136,28 @@ static void times_shown(void)
 	time_shown(5400000000000ULL, "1.50h");
 }
 
+static void shown_exactly(void)
+{
+	static const uint64_t values[] = {
+		0,    1,	  512,	      1000,	   1024,    1536,
+		4097, 3ULL << 40, UINT64_MAX, 60000000000, 1500000,
+	};
+	char text[UNITS_TEXT_MAX];
+	uint64_t back;
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		units_exact_size(text, values[i]);
+		CU_ASSERT_EQUAL(units_parse_size(text, &back, NULL), 0);
+		CU_ASSERT_EQUAL(back, values[i]);
+		units_exact_time(text, values[i]);
+		CU_ASSERT_EQUAL(units_parse_time(text, &back, NULL), 0);
+		CU_ASSERT_EQUAL(back, values[i]);
+	}
+	CU_ASSERT_STRING_EQUAL(units_exact_size(text, 1536), "1536B");
+	CU_ASSERT_STRING_EQUAL(units_exact_size(text, 65536), "64KiB");
+	CU_ASSERT_STRING_EQUAL(units_exact_time(text, 60000000000), "1min");
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -149,5 +171,6 @@ int main(void)
 	CU_ADD_TEST(suite, times_refused);
 	CU_ADD_TEST(suite, sizes_shown);
 	CU_ADD_TEST(suite, times_shown);
+	CU_ADD_TEST(suite, shown_exactly);
 	return tap_run();
 }
