@@ -66,7 +66,7 @@ static const char *find_tag(const struct btf *btf, uint32_t var,
 	return NULL;
 }
 
-/* The @i-th variable of .rodata, if it is a global integer or bool. */
+/* The @i-th variable of .rodata, if it is a global integer or bool of up to 64 bits. */
 static bool get_var(const struct btf *btf, const struct btf_type *sec, int i,
 		    struct param *p)
 {
@@ -84,7 +84,9 @@ static bool get_var(const struct btf *btf, const struct btf_type *sec, int i,
 	p->words = find_tag(btf, vsi->type, "bpfcopy:words:");
 	p->doc = find_tag(btf, vsi->type, "bpfcopy:doc:");
 	p->offset = vsi->offset;
-	return btf_is_int(p->type);
+	/* An object says of itself how large its integers are: anything. */
+	return btf_is_int(p->type) && p->type->size >= 1 &&
+	       p->type->size <= sizeof(uint64_t);
 }
 
 static bool get_param(const struct btf *btf, const struct btf_type *sec, int i,

@@ -112,6 +112,7 @@ static void bad_parameters(void)
 	param_refused("small", "256", "small=256: too large");
 	param_refused("below", "-32769", "too large");
 	param_refused("wanted", "2", "write yes or no");
+	param_refused("huge", "1", "no parameter \"huge\"; it has: ");
 	param_refused(
 		"words", "second,fourth",
 		"words=second,fourth: write all, none, or some of first,");
