@@ -38,16 +38,19 @@ static int start_udev(struct daemon *d)
 	sd_device_monitor *monitor;
 	int err = sd_device_monitor_new(&monitor);
 
-	if (err)
+	if (err < 0)
 		return err;
 	sd_device_monitor_set_receive_buffer_size(monitor, BUFFER_BYTES);
+	/* 1 if the filter is new. */
 	err = sd_device_monitor_filter_add_match_subsystem_devtype(
 		monitor, "block", "disk");
-	if (!err)
+	if (err >= 0)
 		err = sd_device_monitor_attach_event(monitor, d->event);
-	if (!err)
+	if (err >= 0)
 		err = sd_device_monitor_start(monitor, on_udev, d);
 	/* It lives as long as the process. */
+	if (err < 0)
+		sd_device_monitor_unref(monitor);
 	return err;
 }
 
