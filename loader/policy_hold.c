@@ -38,7 +38,7 @@ static int hold_pin(struct policy_hold *hold, const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", hold->slot.dir, name);
-	if (*name == '.' || !strcmp(path, hold->slot.link))
+	if (!policy_is_pin(name) || !strcmp(path, hold->slot.link))
 		return 0;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -56,7 +56,7 @@ static int hold_pin(struct policy_hold *hold, const char *name)
 
 static int hold_pins(struct policy_hold *hold)
 {
-	DIR *dir = opendir(hold->slot.dir);
+	DIR *dir = policy_open_pins(hold->slot.dir);
 	struct dirent *entry;
 	int error = 0;
 
@@ -164,26 +164,13 @@ static int put_new_link(const struct policy_hold *hold)
 	return error;
 }
 
-/* Those of the policy that has to go. */
-static void drop_pins(const struct policy_hold *hold)
-{
-	DIR *dir = opendir(hold->slot.dir);
-	struct dirent *entry;
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		if (*entry->d_name != '.' && strcmp(entry->d_name, "link"))
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	closedir(dir);
-}
-
 static int put_pins(const struct policy_hold *hold)
 {
 	char path[PATH_MAX];
 	int error = 0;
 
-	drop_pins(hold);
+	/* Those of the policy that has to go. */
+	policy_unpin_rest(&hold->slot);
 	for (size_t i = 0; !error && i < hold->nr; i++) {
 		snprintf(path, sizeof(path), "%s/%s", hold->slot.dir,
 			 hold->pins[i].name);

@@ -14,6 +14,7 @@
 #ifndef BPFCOPY_POLICY_INTERNAL_H
 #define BPFCOPY_POLICY_INTERNAL_H
 
+#include <dirent.h>
 #include <stdint.h>
 
 #include <bpf/btf.h>
@@ -154,7 +155,8 @@ void policy_probes_sweep(const char *dir, uint32_t keep);
 
 /* policy_slot.c */
 
-#define POLICY_PINS "/sys/fs/bpf/bpfcopy"
+#define POLICY_PINS  "/sys/fs/bpf/bpfcopy"
+#define POLICY_PROBE "probe-" /* and more, see policy_probe.c */
 
 /**
  * struct policy_slot - where a policy goes, and the names of its pins
@@ -189,6 +191,15 @@ int policy_lock_slots(struct policy_error *err);
  * while it made them has left
  */
 void policy_unpin(const struct policy_slot *slot);
+
+/** policy_unpin_rest() - remove all of them but the link of the policy */
+void policy_unpin_rest(const struct policy_slot *slot);
+
+/** policy_open_pins() - opendir() that follows no symbolic link */
+DIR *policy_open_pins(const char *path);
+
+/** policy_is_pin() - is it a name of ours in the folder of a slot? */
+bool policy_is_pin(const char *name);
 
 /* policy_kernel.c */
 

@@ -391,7 +391,7 @@ static void sweep_slot(const struct policy_slot *slot)
 
 static int sweep_locked(struct policy_error *err)
 {
-	DIR *dir = opendir(POLICY_PINS);
+	DIR *dir = policy_open_pins(POLICY_PINS);
 	struct dirent *entry;
 	struct policy_slot slot;
 

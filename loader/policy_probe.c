@@ -21,8 +21,6 @@
 
 #include "policy_internal.h"
 
-#define PREFIX "probe-"
-
 static uint32_t ops_map_id(const struct policy_object *po)
 {
 	struct bpf_map_info info = { 0 };
@@ -63,7 +61,7 @@ int policy_probes_pin(const struct policy_object *po, const char *dir,
 		if (bpf_program__type(prog) == BPF_PROG_TYPE_STRUCT_OPS ||
 		    !bpf_program__autoload(prog))
 			continue;
-		snprintf(path, sizeof(path), "%s/" PREFIX "%u-%d", dir,
+		snprintf(path, sizeof(path), "%s/" POLICY_PROBE "%u-%d", dir,
 			 ops_map_id(po), nr++);
 		error = pin_one(prog, path, err);
 		if (error)
@@ -76,11 +74,11 @@ void policy_probes_sweep(const char *dir, uint32_t keep)
 {
 	char path[POLICY_PIN_MAX + 256];
 	struct dirent *entry;
-	DIR *d = opendir(dir);
+	DIR *d = policy_open_pins(dir);
 	unsigned int map_id;
 
 	while (d && (entry = readdir(d))) {
-		if (sscanf(entry->d_name, PREFIX "%u-", &map_id) != 1 ||
+		if (sscanf(entry->d_name, POLICY_PROBE "%u-", &map_id) != 1 ||
 		    map_id == keep)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);

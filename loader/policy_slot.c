@@ -46,6 +46,23 @@ int policy_fail_pin(struct policy_error *err, const char *path, int error)
 	return policy_fail(err, error, "%s: %s", path, strerror(-error));
 }
 
+/* Where others can write, one of them may have been here first. */
+static int check_owner(int fd, struct policy_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return policy_fail_pin(err, POLICY_PINS, -errno);
+	if ((st.st_uid && st.st_uid != geteuid()) || st.st_mode & 077)
+		return policy_fail(
+			err, -EPERM,
+			POLICY_PINS
+			" is of user %u with mode %04o, and must be root's alone: "
+			"remove it, and mount " BPFFS " with mode=700",
+			st.st_uid, st.st_mode & 07777);
+	return 0;
+}
+
 int policy_lock_slots(struct policy_error *err)
 {
 	struct statfs fs;
@@ -55,12 +72,17 @@ int policy_lock_slots(struct policy_error *err)
 		return policy_fail(
 			err, -ENOTDIR,
 			"no bpffs at " BPFFS
-			", where policies are kept: mount -t bpf bpf " BPFFS);
+			", where policies are kept: mount -t bpf -o mode=700 bpf " BPFFS);
 	if (mkdir(POLICY_PINS, 0700) && errno != EEXIST)
 		return policy_fail_pin(err, POLICY_PINS, -errno);
-	fd = open(POLICY_PINS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(POLICY_PINS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return policy_fail_pin(err, POLICY_PINS, -errno);
+	error = check_owner(fd, err);
+	if (error) {
+		close(fd);
+		return error;
+	}
 	while (flock(fd, LOCK_EX)) {
 		if (errno == EINTR)
 			continue;
@@ -71,18 +93,45 @@ int policy_lock_slots(struct policy_error *err)
 	return fd;
 }
 
-void policy_unpin(const struct policy_slot *slot)
+DIR *policy_open_pins(const char *path)
 {
-	DIR *dir = opendir(slot->dir);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	return dir;
+}
+
+bool policy_is_pin(const char *name)
+{
+	return !strcmp(name, "link") || !strncmp(name, "counters", 8) ||
+	       !strncmp(name, POLICY_PROBE, strlen(POLICY_PROBE));
+}
+
+static void unpin(const struct policy_slot *slot, const char *keep)
+{
+	DIR *dir = policy_open_pins(slot->dir);
 	struct dirent *entry;
 
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)))
-		if (*entry->d_name != '.')
+		if (policy_is_pin(entry->d_name) &&
+		    (!keep || strcmp(entry->d_name, keep) != 0))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	closedir(dir);
+}
+
+void policy_unpin(const struct policy_slot *slot)
+{
+	unpin(slot, NULL);
 	rmdir(slot->dir);
+}
+
+void policy_unpin_rest(const struct policy_slot *slot)
+{
+	unpin(slot, "link");
 }
 
 int policy_link_open(uint32_t dev)
