@@ -10,6 +10,8 @@
 #include "apply.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,13 +40,19 @@ static const char *reason(const struct policy_error *err, int error)
 	return *err->text ? err->text : exit_reason(IN_POLICY, error);
 }
 
+/* -EACCES is what the verifier says. */
+static int no_right(int error)
+{
+	return error == -EACCES ? -EPERM : error;
+}
+
 static int fail_state(struct run *run, int error, const char *what)
 {
 	if (error != -EBADMSG) {
 		snprintf(run->err->text, sizeof(run->err->text),
 			 "%s/state.json: %s: %s", run->how->state_dir,
 			 strerror(-error), what);
-		return error;
+		return no_right(error);
 	}
 	snprintf(
 		run->err->text, sizeof(run->err->text),
@@ -172,11 +180,27 @@ static int note_intents(struct run *run, size_t first, size_t end)
 	return error ? fail_state(run, error, "nothing was changed") : 0;
 }
 
-/* From the last to the first.  What cannot be undone is told of, not hidden. */
-static void undo(struct run *run, size_t first, size_t end)
+static void not_undone(struct run *run, const struct apply_change *change,
+		       const char *why)
+{
+	char text[POLICY_ERROR_MAX + 128];
+
+	snprintf(text, sizeof(text), "%.64s: cannot be put back: %s",
+		 change->disk->disk.name, why);
+	run->how->failed(run->how->data, change->disk->disk.name, text);
+	if (run->how->stuck)
+		*run->how->stuck = true;
+}
+
+/*
+ * From the last to the first.  What cannot be undone is told of, and stays noted
+ * in @before as what was about to be done: so that its original value is still
+ * known, and that it is ours.
+ */
+static void undo(struct run *run, size_t first, size_t end,
+		 struct state *before)
 {
 	struct policy_error why = {};
-	char text[POLICY_ERROR_MAX + 64];
 	int error;
 
 	while (end-- > first) {
@@ -187,9 +211,9 @@ static void undo(struct run *run, size_t first, size_t end)
 		error = apply_undo(change, &why);
 		if (!error || is_gone(error))
 			continue;
-		snprintf(text, sizeof(text), "cannot be put back: %s",
-			 reason(&why, error));
-		run->how->failed(run->how->data, change->disk->disk.name, text);
+		not_undone(run, change, reason(&why, error));
+		if (note_intent(before, change))
+			not_undone(run, change, strerror(ENOMEM));
 	}
 }
 
@@ -224,28 +248,67 @@ static void tell(struct run *run, size_t first, size_t end)
 					  &run->plan.changes[i]);
 }
 
+/* Until this is written, the file has what was about to be done. */
+static void save_undone(struct run *run, const struct state *before)
+{
+	char text[PATH_MAX + 128];
+	int error = state_save(run->how->state_dir, before);
+
+	if (!error)
+		return;
+	snprintf(text, sizeof(text),
+		 "%s/state.json: %s: what was put back is noted as changed",
+		 run->how->state_dir, strerror(-error));
+	run->how->failed(run->how->data, "all", text);
+}
+
+/* @before: what is noted if it fails */
+static int do_noted(struct run *run, size_t first, size_t end,
+		    struct state *before)
+{
+	size_t done;
+	int error = note_intents(run, first, end);
+
+	if (error)
+		return error;
+	error = do_changes(run, first, end, &done);
+	/* The one that failed may have got half-way. */
+	if (error) {
+		undo(run, first, done < end ? done + 1 : end, before);
+		save_undone(run, before);
+	}
+	return error;
+}
+
+/* No signal ends it in the middle: there may be nobody to go on. */
 static int do_or_undo(struct run *run, size_t first, size_t end)
 {
 	struct state before = {};
-	size_t done = first;
+	sigset_t signals, old;
 	int error;
 
 	error = state_copy(&run->state, &before);
-	if (!error)
-		error = note_intents(run, first, end);
-	if (!error)
-		error = do_changes(run, first, end, &done);
 	if (error) {
-		/* The one that failed may have got half-way. */
-		undo(run, first, done < end ? done + 1 : end);
-		state_free(&run->state);
-		run->state = before;
-		state_save(run->how->state_dir, &run->state);
+		state_free(&before);
 		return error;
 	}
-	state_free(&before);
-	tell(run, first, end);
-	return 0;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &signals, &old);
+	error = do_noted(run, first, end, &before);
+	if (error) {
+		state_free(&run->state);
+		run->state = before;
+	} else {
+		state_free(&before);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (!error)
+		tell(run, first, end);
+	return error;
 }
 
 static int transact(struct run *run, size_t first, size_t end)
@@ -374,6 +437,7 @@ int apply_rules(const struct conf *conf, const struct apply_how *how,
 	err->text[0] = '\0';
 	lock = state_lock(how->state_dir);
 	if (lock < 0) {
+		lock = no_right(lock);
 		snprintf(err->text, sizeof(err->text), "%s: %s", how->state_dir,
 			 strerror(-lock));
 		return lock;

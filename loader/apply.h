@@ -120,6 +120,8 @@ void apply_plan_free(struct apply_plan *plan);
  * @each: every disk is a transaction; otherwise all of them are one
  * @changed: a change was made (or would be) that is not going to be undone
  * @failed: @disk could not be put back; with @each, or not be changed
+ * @stuck: set if something could not be put back; it stays noted, so the next
+ *	one knows what is its own.  NULL if nobody asks.
  * @data: for both
  */
 struct apply_how {
@@ -128,6 +130,7 @@ struct apply_how {
 	bool each;
 	void (*changed)(void *data, const struct apply_change *change);
 	void (*failed)(void *data, const char *disk, const char *text);
+	bool *stuck;
 	void *data;
 };
 
@@ -138,6 +141,7 @@ struct apply_how {
  * @err: filled on failure; with @how->each, with what failed first
  *
  * What could not be done was undone: of a disk, or with !@how->each of all.
+ * SIGINT, SIGTERM, SIGHUP and SIGPIPE wait until it is either.
  * What was there before is noted in the state file before it is changed. A disk
  * that goes away meanwhile is no failure.
  *

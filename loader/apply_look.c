@@ -71,6 +71,30 @@ static size_t take_disks(struct apply_disk *disks, struct device *list,
 	return taken;
 }
 
+/* Without those that went away since they were listed. */
+static int resolve_all(const struct conf *conf, struct apply_disk *disks,
+		       size_t *nr)
+{
+	size_t kept = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < *nr; i++) {
+		struct apply_disk disk = disks[i];
+
+		disks[i] = (struct apply_disk){};
+		if (!error)
+			error = resolve(conf, &disk);
+		if (error == -ENODEV) {
+			device_free(&disk.disk);
+			error = 0;
+			continue;
+		}
+		disks[kept++] = disk;
+	}
+	*nr = kept;
+	return error;
+}
+
 int apply_look(const struct conf *conf, struct apply_disk **disks, size_t *nr,
 	       struct policy_error *err)
 {
@@ -91,8 +115,8 @@ int apply_look(const struct conf *conf, struct apply_disk **disks, size_t *nr,
 	}
 	*nr = take_disks(*disks, list, *nr);
 	error = note_policies(*disks, *nr, err);
-	for (size_t i = 0; !error && i < *nr; i++)
-		error = resolve(conf, &(*disks)[i]);
+	if (!error)
+		error = resolve_all(conf, *disks, nr);
 	if (error) {
 		apply_disks_free(*disks, *nr);
 		*disks = NULL;

@@ -74,11 +74,14 @@ static void on_diag(void *data, const struct conf_diag *diag)
 
 static int do_here(enum control_verb verb, bool dry_run, struct rows_part *part)
 {
+	const char *failed = "nothing was changed";
+	bool stuck = false;
 	struct apply_how how = {
 		.state_dir = STATE_DIR,
 		.dry_run = dry_run,
 		.changed = on_changed,
 		.failed = on_failed,
+		.stuck = &stuck,
 		.data = part,
 	};
 	struct policy_error error;
@@ -96,9 +99,10 @@ static int do_here(enum control_verb verb, bool dry_run, struct rows_part *part)
 				    "changed");
 	err = apply_rules(conf, &how, &error);
 	conf_free(conf);
+	if (stuck)
+		failed = "not all of it could be undone";
 	if (err)
-		return exit_message(apply_status(err),
-				    "nothing was changed: %s",
+		return exit_message(apply_status(err), "%s: %s", failed,
 				    *error.text ? error.text : strerror(-err));
 	return EXIT_OK;
 }

@@ -388,6 +388,9 @@ int device_set_copy_max(const struct device *dev, uint64_t bytes)
 	err = is_disk(dir, dev) ?
 		      write_number(dir, "queue/copy_max_bytes", bytes) :
 		      -ENODEV;
+	/* Gone in between; otherwise the kernel has no such file. */
+	if (err == -ENOENT && !is_disk(dir, dev))
+		err = -ENODEV;
 	close(dir);
 	return err;
 }

@@ -25,6 +25,9 @@
 
 #include "../apply.h"
 
+/* After a failure look again; after another one, later. */
+#define RETRY_FIRST_USEC (10 * 1000000ULL)
+
 struct links;
 struct server;
 
@@ -34,6 +37,7 @@ struct server;
  * @conf: the last set of rules that was applied as a whole
  * @files: that they came from, a JSON array
  * @reverted: leave disks alone until the next apply
+ * @stuck: of the last change, something could not be put back
  * @later: timer of daemon_look_later()
  * @retry_usec: how long to wait after the next failure
  * @failed: texts by name of disk, of what failed the last time
@@ -46,6 +50,7 @@ struct daemon {
 	struct conf *conf;
 	struct json_object *files;
 	bool reverted;
+	bool stuck;
 	sd_event_source *later;
 	uint64_t retry_usec;
 	struct json_object *failed;

@@ -59,10 +59,11 @@ static int be_the_only_one(void)
 	if (mkdir(STATE_DIR, 0755) && errno != EEXIST)
 		return -errno;
 	fd = open(STATE_DIR "/bpfcopyd.pid",
-		  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
+	/* Who can open it can lock it, and then no daemon starts. */
+	if (fchmod(fd, 0600) || flock(fd, LOCK_EX | LOCK_NB)) {
 		err = errno == EWOULDBLOCK ? fail_second(fd) : -errno;
 		close(fd);
 		return err;
@@ -197,7 +198,7 @@ static int run_checked(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {};
+	struct daemon d = { .retry_usec = RETRY_FIRST_USEC };
 	int lock, status;
 
 	argp_err_exit_status = EXIT_USAGE;

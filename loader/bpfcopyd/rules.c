@@ -14,9 +14,7 @@
 #include "../rules.h"
 #include "daemon.h"
 
-/* After a failure look again; after another one, later. */
-#define RETRY_FIRST_USEC (10 * 1000000ULL)
-#define RETRY_LAST_USEC	 (300 * 1000000ULL)
+#define RETRY_LAST_USEC (300 * 1000000ULL)
 
 /* Whom apply_rules() tells. */
 struct telling {
@@ -149,6 +147,9 @@ static int end(struct daemon *d, struct telling *telling, int error,
 {
 	if (error)
 		add_error(telling, *err->text ? err->text : strerror(-error));
+	/* Then the rules that stay in force do not hold. */
+	if (d->stuck)
+		daemon_look_later(d, RETRY_FIRST_USEC);
 	links_watch(d->links);
 	say_status(d);
 	return apply_status(error);
@@ -162,6 +163,7 @@ static void take_conf(struct daemon *d, struct conf *conf)
 	conf_free(d->conf);
 	d->conf = conf;
 	d->reverted = false;
+	d->retry_usec = RETRY_FIRST_USEC;
 	json_object_put(d->files);
 	d->files = json_object_new_array();
 	names = conf_files(conf, &nr);
@@ -174,12 +176,14 @@ static void take_conf(struct daemon *d, struct conf *conf)
 
 static struct apply_how how_of(struct telling *telling, bool each)
 {
+	telling->d->stuck = false;
 	return (struct apply_how){
 		.state_dir = STATE_DIR,
 		.dry_run = telling->dry_run,
 		.each = each,
 		.changed = on_changed,
 		.failed = on_failed,
+		.stuck = &telling->d->stuck,
 		.data = telling,
 	};
 }

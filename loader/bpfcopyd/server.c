@@ -184,8 +184,11 @@ static struct json_object *answer_change(struct daemon *d,
 		status = daemon_apply(d, request->dry_run, changes, errors);
 	else
 		status = daemon_revert(d, request->dry_run, changes, errors);
-	reply = status == EXIT_OK ? control_reply(true) :
-				    refuse(status, "nothing was changed");
+	reply = status == EXIT_OK ?
+			control_reply(true) :
+			refuse(status, d->stuck ?
+					       "not all of it could be undone" :
+					       "nothing was changed");
 	json_object_object_add(reply, "changes", changes);
 	json_object_object_add(reply, "errors", errors);
 	return reply;

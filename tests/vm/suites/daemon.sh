@@ -226,6 +226,33 @@ no_bpffs() {
 	mount -t bpf bpf /sys/fs/bpf
 }
 
+# A bpffs in which others can write, and one of them was here first.
+squatted() {
+	t_case 'squatted'
+	mkdir -p /tmp/victim
+	touch /tmp/victim/counters
+	mkdir -m 755 $pins
+	chown 1000 $pins
+	ln -s /tmp/victim $pins/259:77
+	check_status 'pins of another user are refused' 5 bpfcopy policy revert
+	check_status 'by the daemon as well' 5 bpfcopyd
+	chown 0 $pins
+	check_status 'and those that others can list' 5 bpfcopy policy revert
+	chmod 700 $pins
+	bpfcopy policy revert >/dev/null
+	check 'no link is followed to what is removed' test -e /tmp/victim/counters
+	rm $pins/259:77
+}
+
+# Whoever can open it can lock it, and then no daemon starts.
+pid_file() {
+	t_case 'pid file'
+	install -m 644 /dev/null $run_dir/bpfcopyd.pid
+	start_daemon
+	check_equal 'nobody else can lock it' "$(stat -c %a $run_dir/bpfcopyd.pid)" 600
+	stop_daemon
+}
+
 without_daemon
 observe
 transaction
@@ -237,4 +264,6 @@ behind_its_back
 revert
 rights
 no_bpffs
+squatted
+pid_file
 finish
