@@ -11,6 +11,7 @@
  *   deferred the same, a ring whose task work is deferred
  *   sleep    do not wait at all: to be killed
  *   bad      entries that must be refused
+ *   reused   a copy that begins when its entry in the ring is another one's already
  *   cached   two copies that have to wait for the page cache, one that has not
  */
 #include <errno.h>
@@ -311,6 +312,37 @@ static void test_bad(void)
 	ring_exit(&r);
 }
 
+/* What is linked begins later: by then the application has used the entry again. */
+static void test_reused(void)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct ring r;
+	int fds[2], res = -ECANCELED;
+
+	if (pipe(fds))
+		t_die("pipe: %s", strerror(errno));
+	stamp();
+	ring_init(&r, 2, 0);
+	prepare(0, dev.fd);
+	prepare(1, dev.fd);
+	ring_poll_linked(&r, fds[0], opt.copies);
+	sqe = ring_copy(&r, dev.fd, &args[0], 0);
+	if (ring_submit(&r, 0) != 2)
+		t_die("io_uring_enter did not take both entries");
+	sqe->addr = (uintptr_t)&args[1];
+	if (write(fds[1], "", 1) != 1)
+		t_die("pipe: %s", strerror(errno));
+	for (int n = 0; n < 2;) {
+		ring_submit(&r, 1);
+		for (; ring_done(&r, &cqe); n++)
+			res = cqe.user_data ? res : cqe.res;
+	}
+	copied(0);
+	expect("an entry that is used again", res, 0);
+	ring_exit(&r);
+}
+
 static void copy_one(struct ring *r, u64 i, const char *name)
 {
 	prepare(i, dev.fd);
@@ -353,6 +385,7 @@ static const struct {
 	{ "ring", test_ring },
 	{ "sleep", test_sleep },
 	{ "bad", test_bad },
+	{ "reused", test_reused },
 	{ "cached", test_cached },
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] [--until-error]
- *           [--make-it-fail] [--exclusive] [--stdin] SRC DST SRC_OFF DST_OFF LEN
- *           [SRC_OFF DST_OFF LEN]...
+ *           [--make-it-fail] [--exclusive] [--sync] [--stdin]
+ *           SRC DST SRC_OFF DST_OFF LEN [SRC_OFF DST_OFF LEN]...
  *
  * One BLKCOPY of the ranges, --count times, and one line about the last of them:
  * error=EBUSY copied=0 offloaded=0 emulated=0 error_range=0
@@ -10,7 +10,8 @@
  *
  * --until-error: the first one that fails is the last one. --make-it-fail: during the
  * last one, the process is one that fault injection with a task filter is about.
- * --exclusive: DST is claimed. --stdin: open both, then wait for the end of stdin.
+ * --exclusive: DST is claimed. --sync: it is opened with O_SYNC. --stdin: open both, then
+ * wait for the end of stdin.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #include "t.h"
 
 static const char usage[] =
-	"usage: copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] [--until-error] [--make-it-fail] [--exclusive] [--stdin] SRC DST SRC_OFF DST_OFF LEN...";
+	"usage: copy_once [--mode auto|offload|emulate] [--count N] [--interval-ms T] [--until-error] [--make-it-fail] [--exclusive] [--sync] [--stdin] SRC DST SRC_OFF DST_OFF LEN...";
 
 static struct {
 	u64 count;
@@ -32,6 +33,7 @@ static struct {
 	int until_error;
 	int make_it_fail;
 	int exclusive;
+	int sync;
 	int wait_stdin;
 } opt = { .count = 1 };
 
@@ -53,6 +55,7 @@ static void parse(int argc, char **argv)
 		{ "until-error", 0, &opt.until_error, 1 },
 		{ "make-it-fail", 0, &opt.make_it_fail, 1 },
 		{ "exclusive", 0, &opt.exclusive, 1 },
+		{ "sync", 0, &opt.sync, 1 },
 		{ "stdin", 0, &opt.wait_stdin, 1 },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -111,7 +114,8 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	a.src_fd = must_open(argv[optind], O_RDONLY);
 	dst_fd = must_open(argv[optind + 1],
-			   O_WRONLY | (opt.exclusive ? O_EXCL : 0));
+			   O_WRONLY | (opt.exclusive ? O_EXCL : 0) |
+				   (opt.sync ? O_SYNC : 0));
 	while (opt.wait_stdin && read(STDIN_FILENO, &c, 1) > 0)
 		;
 	argv += optind + 2;

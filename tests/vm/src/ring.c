@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -118,6 +119,19 @@ struct io_uring_sqe *ring_copy(struct ring *r, int fd,
 	sqe->fd = fd;
 	sqe->cmd_op = BLOCK_URING_CMD_COPY;
 	sqe->addr = (uintptr_t)args;
+	sqe->user_data = id;
+	publish(r);
+	return sqe;
+}
+
+struct io_uring_sqe *ring_poll_linked(struct ring *r, int fd, u64 id)
+{
+	struct io_uring_sqe *sqe = ring_next(r);
+
+	sqe->opcode = IORING_OP_POLL_ADD;
+	sqe->flags = IOSQE_IO_LINK;
+	sqe->fd = fd;
+	sqe->poll32_events = POLLIN;
 	sqe->user_data = id;
 	publish(r);
 	return sqe;

@@ -40,4 +40,7 @@ bool ring_done(struct ring *r, struct io_uring_cqe *cqe);
 struct io_uring_sqe *ring_copy(struct ring *r, int fd,
 			       const struct blk_copy_args *args, u64 id);
 
+/* ring_next() as a wait until @fd can be read; the entry after it begins only then. */
+struct io_uring_sqe *ring_poll_linked(struct ring *r, int fd, u64 id);
+
 #endif

@@ -34,6 +34,7 @@ refusals() {
 	by cfr ioctl_args $large $small
 	by uring copy_fuzz --calls "$(scaled 500)" --seed "$seed" $small $large
 	program copy_many --dev $small --copies 4 --how bad
+	program copy_many --dev $small --copies 2 --how reused
 }
 
 # What would have to wait goes to a thread that may, everything else does not.
@@ -52,6 +53,19 @@ at_a_time() {
 	program copy_many --dev $small --copies 500 --bytes 4KiB --how wait
 	program copy_many --dev $large --how files
 	program copy_many --dev $small --how registered
+}
+
+flushes() { awk '{ print $16 }' "/sys/block/${small#/dev/}/stat"; }
+# copy_file_range() on a file opened with O_SYNC is as durable as a write to it.
+durable() {
+	local before
+	export T_CALL=cfr
+	before=$(flushes)
+	copy_once $small $small 0 8MiB 64KiB >/dev/null
+	check_equal 'copy_file_range: no flush that nobody asked for' "$(flushes)" "$before"
+	copy_once --sync $small $small 0 8MiB 64KiB >/dev/null
+	check 'copy_file_range: a file opened with O_SYNC is flushed' test "$(flushes)" -gt "$before"
+	unset T_CALL
 }
 
 # --- a disk that holds the commands, so that what runs does run ---
@@ -167,6 +181,10 @@ null() {
 	check 'null_blk: bytes' copies_are_equal "$disk" 0 $((20 << 20)) 65536
 	null_disk_gone copies
 	null_disk_gone plain
+	# More than a tick's share of the bandwidth would never be begun.
+	disk=$(null_disk slow size=32 copy=1 mbps=50)
+	check 'null_blk: a slow one copies' timeout 60 copy_once --mode offload "$disk" "$disk" 0 16MiB 16MiB
+	null_disk_gone slow
 	disk=$(null_disk zoned size=32 copy=1 zoned=1 zone_size=4)
 	check_equal 'null_blk: not with zones' "$(queue "$disk" copy_max_hw_bytes)" 0
 	null_disk_gone zoned
@@ -175,6 +193,7 @@ null() {
 refusals
 nowait
 at_a_time
+durable
 modprobe nvme-debug i_know=1
 start_disk
 nobody_waits
