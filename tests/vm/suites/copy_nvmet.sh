@@ -161,6 +161,8 @@ judge() {
 # A block device that is opened as a file copies as one.
 as_a_file() {
 	attribute 2 enable 0
+	# The host is told later: what is there until then is the old one.
+	wait_for 20 test ! -e ${disks[2]} || :
 	attribute 2 buffered_io 1
 	attribute 2 enable 1
 	check 'a block device as a file' wait_for 20 all_there
