@@ -107,6 +107,10 @@ test: programs modules vmlinux.h-check ## every test; the last line is the sum
 test-debug: programs modules-debug ## the VM suites on both debug kernels
 	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep
 
+.PHONY: test-debug-quick
+test-debug-quick: programs modules-debug ## the most telling of them: about a quarter of the time
+	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep --quick
+
 .PHONY: unit
 unit: programs ## the CUnit suites only
 	@tests/run unit

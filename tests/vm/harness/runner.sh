@@ -115,6 +115,10 @@ check 'with a look for leaks where that can be' test \
 	"$(grep -c -- '^ok .*--leak-check -- /tests/vm/suites/twice.sh' "$work/log")" = 2
 check 'with more time' grep -q -- '--timeout 50 --debug-kernel lockdep' "$work/log"
 check 'and twice that to look for leaks' grep -q -- '--timeout 100 --debug-kernel kasan' "$work/log"
+echo '# quick: yes' >>"$work/tests/vm/suites/locks.sh"
+sum 'the small set of them' 0 '1 passed, 0 failed, 0 skipped' \
+	--debug kasan --debug lockdep --quick
+sum 'which no plain kernel has' 2 'tests/run: --quick needs --debug' --quick
 
 # Beside each other: a stand-in for a guest that writes when it begins and when it ends.
 rm "$work"/tests/vm/suites/*
