@@ -8,22 +8,6 @@
 #include "exit.h"
 #include "verbs.h"
 
-static const struct verb *const verbs[] = {
-	&verb_dev_list,
-	&verb_dev_show,
-	&verb_load,
-	&verb_unload,
-	&verb_status,
-	&verb_copy,
-	&verb_trace,
-	&verb_policy_check,
-	&verb_policy_explain,
-	&verb_policy_show,
-	&verb_policy_apply,
-	&verb_policy_revert,
-	NULL,
-};
-
 /* How many words of @argv the name of @verb takes up; 0 if it is another. */
 static int match(const struct verb *verb, int argc, char **argv)
 {

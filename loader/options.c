@@ -342,7 +342,7 @@ static char *list_verbs(int key, const char *text, void *input)
 		return (char *)text;
 	fputs("Verbs:\n", f);
 	for (verb = parse->verbs; *verb; verb++)
-		fprintf(f, "  %-14s %s\n", (*verb)->name, (*verb)->summary);
+		fprintf(f, "  %-14s  %s\n", (*verb)->name, (*verb)->summary);
 	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n"
 	      "\nExit status:\n"
 	      "  0  done\n"

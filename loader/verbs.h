@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The verbs. Each is defined beside the code that does it.
+ *
+ * Command, manual pages and completion are made from this list.
  */
 #ifndef BPFCOPY_VERBS_H
 #define BPFCOPY_VERBS_H
@@ -19,5 +21,8 @@ extern const struct verb verb_policy_check;
 extern const struct verb verb_policy_explain;
 extern const struct verb verb_policy_apply;
 extern const struct verb verb_policy_revert;
+
+/* All of them in the order of --help, ended by NULL. */
+extern const struct verb *const verbs[];
 
 #endif /* BPFCOPY_VERBS_H */
