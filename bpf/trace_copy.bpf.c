@@ -23,14 +23,8 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include "trace_copy.h"
+#include "copy_filter.h"
 
-/* Filters; 0 lets everything pass. */
-const volatile __u32 filter_dev; /* device, or whole disk of a partition */
-const volatile __u32 filter_pid; /* thread group */
-const volatile __u64 filter_min_ns;
-const volatile __u64 filter_min_bytes;
-const volatile __u32 filter_path; /* enum blk_copy_path */
-const volatile bool filter_errors;
 const volatile bool send_tokens;
 const volatile bool choose_tokens; /* only those of copies in @chosen */
 
@@ -79,43 +73,6 @@ static __always_inline __u64 wakeup_flag(void)
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline __u32 copy_path(const struct blk_copy *copy)
-{
-	if (copy->offloaded && copy->emulated)
-		return BLK_COPY_PATH_MIXED;
-	if (copy->offloaded)
-		return BLK_COPY_PATH_OFFLOAD;
-	return copy->emulated ? BLK_COPY_PATH_EMULATE : BLK_COPY_PATH_NONE;
-}
-
-static __always_inline bool on_device(const struct block_device *bdev)
-{
-	const struct gendisk *disk = bdev->bd_disk;
-
-	return bdev->bd_dev == filter_dev ||
-	       ((__u32)disk->major << 20 | disk->first_minor) == filter_dev;
-}
-
-/* What is known from the start. */
-static __always_inline bool wanted_from_start(const struct blk_copy *copy)
-{
-	if (filter_dev && !on_device(copy->src) && !on_device(copy->dst))
-		return false;
-	if (filter_pid && filter_pid != bpf_get_current_pid_tgid() >> 32)
-		return false;
-	return copy->bytes >= filter_min_bytes;
-}
-
-static __always_inline bool wanted(const struct blk_copy *copy, __u32 path,
-				   __u64 latency_ns)
-{
-	if (filter_path && filter_path != path)
-		return false;
-	if (filter_errors && !copy->error)
-		return false;
-	return latency_ns >= filter_min_ns && wanted_from_start(copy);
 }
 
 static __always_inline void count_copy(struct trace_counts *c,
@@ -184,7 +141,7 @@ int BPF_PROG(copy_start, const struct blk_copy *copy)
 	__u64 id = copy->id;
 	__u8 yes = 1;
 
-	if (!c || !wanted_from_start(copy))
+	if (!c || !copy_starts_wanted(copy))
 		return 0;
 	/* How many steps this copy will have, nobody knows: one is lost. */
 	if (bpf_map_update_elem(&chosen, &id, &yes, BPF_ANY))
@@ -202,7 +159,7 @@ int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 
 	if (choose_tokens)
 		bpf_map_delete_elem(&chosen, &id);
-	if (!c || !wanted(copy, path, latency_ns))
+	if (!c || !copy_wanted(copy, path, latency_ns))
 		return 0;
 	count_copy(c, copy, path, reason, latency_ns);
 	send_copy(c, copy, path, reason, latency_ns);

@@ -16,27 +16,12 @@
 #include "stop.h"
 #include "trace.h"
 #include "verbs.h"
+#include "words.h"
 
 #include "../bpf/trace_copy.h"
 
-#define NR(words) (sizeof(words) / sizeof(*(words)))
-
-/* Closed lists: enum blk_copy_path, blk_copy_reason and blk_copy_origin. */
-static const char *const paths[] = { "none", "offload", "emulate", "mixed" };
-static const char *const reasons[] = {
-	"builtin",  "policy",	    "global-policy", "caller", "unsupported",
-	"disabled", "cross-device", "stale",	     "failed", "nomem",
-};
-static const char *const origins[] = { "kernel",	  "ioctl",  "io_uring",
-				       "copy_file_range", "kcopyd", "nvmet" };
-
 #define TOKEN_STEP_WORD(id, word) word,
 static const char *const steps[] = { TOKEN_STEPS(TOKEN_STEP_WORD) };
-
-static const char *word(const char *const *words, size_t nr, uint32_t index)
-{
-	return index < nr ? words[index] : "unknown";
-}
 
 struct hello_row {
 	const char *kernel;
@@ -253,9 +238,9 @@ static int on_copy(void *ctx, const struct copy_event *e)
 		.bytes = e->bytes,
 		.offloaded = e->offloaded,
 		.emulated = e->emulated,
-		.path = word(paths, NR(paths), e->path),
-		.reason = word(reasons, NR(reasons), e->reason),
-		.origin = word(origins, NR(origins), e->origin),
+		.path = word_of_path(e->path),
+		.reason = word_of_reason(e->reason),
+		.origin = word_of_origin(e->origin),
 		.latency_ns = e->latency_ns,
 		.error = (uint64_t)-e->error,
 		.pid = e->pid,
@@ -276,7 +261,7 @@ static int on_token(void *ctx, const struct token_event *e)
 		.ts_ns = e->ts_ns + run->clock_offset,
 		.copy_id = e->copy_id,
 		.token_id = e->token_id,
-		.step = word(steps, NR(steps), e->step),
+		.step = word_of(steps, sizeof(steps) / sizeof(*steps), e->step),
 		.sector = part ? e->sector : ROWS_NONE,
 		.offset = part ? e->offset : ROWS_NONE,
 		.bytes = e->bytes,
@@ -312,7 +297,7 @@ static int on_lost(void *ctx, uint64_t lost)
 static void add_paths(struct run *run, const struct trace_totals *totals)
 {
 	for (size_t i = 0; i < TRACE_PATHS; i++) {
-		struct path_row row = { word(paths, NR(paths), (uint32_t)i),
+		struct path_row row = { word_of_path((uint32_t)i),
 					totals->path[i] };
 
 		if (row.total.copies)
@@ -376,37 +361,17 @@ static int run_trace(struct run *run, const struct trace_opts *trace)
 	return exit_because(IN_TRACE, err, "trace", error.text);
 }
 
-static int find_device(const struct options *opts, struct trace_opts *trace)
-{
-	struct device device;
-	int err;
-
-	if (!opts->dev)
-		return EXIT_OK;
-	err = device_find(opts->dev, &device);
-	if (err)
-		return exit_error(IN_DEVICE, err, "%s", opts->dev);
-	trace->dev = device.dev;
-	device_free(&device);
-	return EXIT_OK;
-}
-
 static int trace(const struct options *opts)
 {
 	struct run run = { .opts = opts };
 	struct trace_opts trace = {
-		.pid = (uint32_t)opts->pid,
-		.min_latency_ns = opts->min_latency_ns,
-		.min_bytes = opts->min_bytes,
-		.path = (uint32_t)opts->path,
-		.errors_only = opts->errors,
 		.tokens = opts->tokens,
 		.duration_ns = opts->duration_ns,
 		.count = opts->count,
 	};
 	int status;
 
-	status = find_device(opts, &trace);
+	status = filter_of_options(opts, &trace.filter);
 	if (status == EXIT_OK)
 		status = kernel_need(KERNEL_TRACE);
 	if (status != EXIT_OK)
@@ -422,7 +387,7 @@ const struct verb verb_trace = {
 	       "and destination sector (of 512 bytes), length, which path it "
 	       "took and why, and how long it took. At the end, totals and "
 	       "latencies per path. Filters run in the kernel; of tokens, those "
-	       "are shown whose copy passes --dev, --pid and --min-size. With "
+	       "are shown whose copy passes --dev, --pid, --min-size and --origin. With "
 	       "-o ndjson the first line is a hello, the last a bye with the "
 	       "totals; with -o json everything comes as one document at the "
 	       "end.",

@@ -26,6 +26,7 @@ enum long_only {
 	KEY_MIN_LATENCY,
 	KEY_MIN_SIZE,
 	KEY_PATH,
+	KEY_ORIGIN,
 	KEY_ROOT,
 	KEY_CONFIG,
 	KEY_SNAPSHOT,
@@ -74,6 +75,9 @@ const struct option_def option_table[] = {
 	  OPT(pid), V_TRACE },
 	{ "path", KEY_PATH, OPTION_WORD, "offload|emulate|mixed",
 	  "only copies that took this path", OPT(path), V_TRACE },
+	{ "origin", KEY_ORIGIN, OPTION_WORD,
+	  "kernel|ioctl|io_uring|copy_file_range|kcopyd|nvmet",
+	  "only copies that were asked for this way", OPT(origin), V_TRACE },
 	{ "min-latency", KEY_MIN_LATENCY, OPTION_TIME, "TIME",
 	  "only copies that took at least so long", OPT(min_latency_ns),
 	  V_TRACE },
@@ -158,7 +162,8 @@ static int parse_word(const struct option_def *def, const char *arg,
 		return index;
 	}
 	/* 0 is "not given"; the others have a default, which comes first. */
-	*value = (uint64_t)index + (def->key == KEY_PATH);
+	*value = (uint64_t)index +
+		 (def->key == KEY_PATH || def->key == KEY_ORIGIN);
 	return 0;
 }
 

@@ -58,6 +58,7 @@ enum copy_mode {
  * @fail_on_loss: --fail-on-loss
  * @pid: --pid
  * @path: --path; 1 + index of its word, which is enum blk_copy_path
+ * @origin: --origin; 1 + index of its word, which is enum blk_copy_origin
  * @count: --count
  * @duration_ns: --duration
  * @min_latency_ns: --min-latency
@@ -85,6 +86,7 @@ struct options {
 	bool fail_on_loss;
 	uint64_t pid;
 	uint64_t path;
+	uint64_t origin;
 	uint64_t count;
 	uint64_t duration_ns;
 	uint64_t min_latency_ns;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "filter.h"
 #include "policy.h"
 
 struct copy_event;  /* bpf/trace_copy.h */
@@ -21,25 +22,15 @@ struct token_event; /* bpf/trace_copy.h */
 #define TRACE_PATHS 4
 
 /**
- * struct trace_opts - what to show; 0 means no such filter
- * @dev: source or destination is this device or a partition of it (MKDEV)
- * @pid: process (thread group) that asked for the copy
- * @min_latency_ns: only copies that took at least as long
- * @min_bytes: only copies of at least so many bytes
- * @path: only copies that took this path (enum blk_copy_path)
- * @errors_only: only copies that failed
- * @tokens: deliver token events too: of the copies that @dev, @pid and
- *	@min_bytes let pass and that started while tracing
- * @duration_ns: end after so long
+ * struct trace_opts - what to show
+ * @filter: which copies
+ * @tokens: deliver token events too: of the copies whose beginning passes
+ *	@filter and that started while tracing
+ * @duration_ns: end after so long; 0 is no limit, here and below
  * @count: end after so many copies were delivered
  */
 struct trace_opts {
-	uint32_t dev;
-	uint32_t pid;
-	uint64_t min_latency_ns;
-	uint64_t min_bytes;
-	uint32_t path;
-	bool errors_only;
+	struct copy_filter filter;
 	bool tokens;
 	uint64_t duration_ns;
 	uint64_t count;

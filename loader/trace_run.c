@@ -73,8 +73,7 @@ static int check_kernel(struct policy_error *err)
 static void choose_tokens(struct trace_copy *skel,
 			  const struct trace_opts *opts)
 {
-	bool choose = opts->tokens &&
-		      (opts->dev || opts->pid || opts->min_bytes);
+	bool choose = opts->tokens && filter_at_start(&opts->filter);
 
 	skel->rodata->choose_tokens = choose;
 	bpf_program__set_autoload(skel->progs.copy_start, choose);
@@ -84,12 +83,7 @@ static void choose_tokens(struct trace_copy *skel,
 
 static void set_filters(struct trace_copy *skel, const struct trace_opts *opts)
 {
-	skel->rodata->filter_dev = opts->dev;
-	skel->rodata->filter_pid = opts->pid;
-	skel->rodata->filter_min_ns = opts->min_latency_ns;
-	skel->rodata->filter_min_bytes = opts->min_bytes;
-	skel->rodata->filter_path = opts->path;
-	skel->rodata->filter_errors = opts->errors_only;
+	filter_set(skel->rodata, &opts->filter);
 	skel->rodata->send_tokens = opts->tokens;
 	/* Created and freed are always counted, what is between costs more. */
 	bpf_program__set_autoload(skel->progs.token_fill, opts->tokens);

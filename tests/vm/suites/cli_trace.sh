@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # bpfcopy trace: every copy is one row, filters, formats, clean ends, counted losses.
 # vm: --nvme 256M --timeout 300
+# with: build/tests/vm/copy_once
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
@@ -158,6 +159,7 @@ one process|--pid=PID|.pid == PID
 destination|--dev=blank|.device == \"blank\"
 source or destination|--dev=${disk}p1|.device == \"${disk}p1\" or .src_device == \"${disk}p1\"
 all together|--dev=$disk --path=emulate --min-size=32KiB|.path == \"emulate\" and .bytes >= 32768
+origin|--origin=copy_file_range|.origin == \"copy_file_range\"
 failures of a size|--errors --min-size=8KiB|.error and .bytes >= 8192"
 
 # One copy of each kind. $1 is a process that waits to become one.
@@ -168,6 +170,7 @@ all_kinds() {
 	copy $disk ${disk}p1 12KiB
 	copy ${disk}p1 $disk 12KiB
 	copy $disk blank 12KiB
+	T_CALL=cfr copy_once /dev/$disk /dev/$disk 0 64MiB 12KiB >/dev/null
 	copy $disk /dev/mapper/slow 4KiB
 	failing_copies
 	echo >/tmp/go
@@ -206,7 +209,7 @@ filters() {
 	done
 	stop
 	all=$(count copy)
-	check_equal 'a row for each kind of copy' "$all" 11
+	check_equal 'a row for each kind of copy' "$all" 12
 	i=0
 	while IFS='|' read -r name _ condition; do
 		: $((i += 1))

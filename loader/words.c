@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "words.h"
+
+#define NR(words) (sizeof(words) / sizeof(*(words)))
+
+static const char *const paths[] = { "none", "offload", "emulate", "mixed" };
+static const char *const reasons[] = {
+	"builtin",  "policy",	    "global-policy", "caller", "unsupported",
+	"disabled", "cross-device", "stale",	     "failed", "nomem",
+};
+static const char *const origins[] = { "kernel",	  "ioctl",  "io_uring",
+				       "copy_file_range", "kcopyd", "nvmet" };
+
+const char *word_of(const char *const *words, size_t nr, uint32_t index)
+{
+	return index < nr ? words[index] : "unknown";
+}
+
+const char *word_of_path(uint32_t path)
+{
+	return word_of(paths, NR(paths), path);
+}
+
+const char *word_of_reason(uint32_t reason)
+{
+	return word_of(reasons, NR(reasons), reason);
+}
+
+const char *word_of_origin(uint32_t origin)
+{
+	return word_of(origins, NR(origins), origin);
+}
