@@ -71,7 +71,7 @@ UNITS	:= loader/bpfcopyd
 LIB	:= $(DESTDIR)/usr/lib/bpfcopy
 
 .PHONY: install
-install: programs ## put command, daemon, policies and units below DESTDIR
+install: programs ## put command, daemon, policies, units and manuals below DESTDIR
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/bpfcopy
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/bpfcopyd
 	install -D -m 644 -t $(LIB) build/bpf/policy_*.bpf.o policy/*.conf
@@ -82,6 +82,11 @@ install: programs ## put command, daemon, policies and units below DESTDIR
 	install -D -m 644 $(UNITS)/bpfcopy.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/bpfcopy.conf
 	install -D -m 644 $(UNITS)/bpfcopy.tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/bpfcopy.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/bpfcopy README.md docs/*.md
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/bpfcopy/examples policy/examples/*.conf
+	for s in 1 5 8; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$s build/man/*.$$s && \
+		gzip -9nf $(DESTDIR)$(PREFIX)/share/man/man$$s/bpfcopy*.$$s || exit; \
+	done
 
 # --- To look at
 

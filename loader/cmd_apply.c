@@ -210,6 +210,9 @@ const struct verb verb_policy_apply = {
 	       "otherwise disks that come later are not looked at.",
 	.examples = "  bpfcopy policy apply --dry-run\n"
 		    "  bpfcopy policy apply\n",
+	.overhead = "Loading a policy takes the verifier some milliseconds "
+		    "to a second. What an attached one costs is in "
+		    "bpfcopy-load(1).",
 	.bit = V_POLICY_APPLY,
 	.run = apply,
 };
@@ -222,6 +225,7 @@ const struct verb verb_policy_revert = {
 	       "runs, it leaves disks alone until the next `bpfcopy policy "
 	       "apply', or until it is started again.",
 	.examples = "  bpfcopy policy revert --dry-run\n",
+	.overhead = "None that lasts.",
 	.bit = V_POLICY_REVERT,
 	.run = revert,
 };

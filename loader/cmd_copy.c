@@ -370,6 +370,13 @@ const struct verb verb_copy = {
 		"512MiB\n"
 		"  echo '0 1GiB 64KiB' | bpfcopy copy --ranges=- nvme0n1 "
 		"nvme0n1\n",
+	.overhead = "Offloaded, the host spends some 17000 instructions on a "
+		    "command, whatever that copies; emulated, it reads and "
+		    "writes all of the bytes. --verify reads both sides once "
+		    "more.",
+	.units = "OFFSET and LENGTH, and the columns in a file of ranges, "
+		 "are sizes with a unit, and multiples of the logical "
+		 "block size.",
 	.bit = V_COPY,
 	.run = copy,
 };

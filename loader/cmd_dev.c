@@ -168,6 +168,8 @@ const struct verb verb_dev_list = {
 	       "of them), and the attached policy. A dash: not known.",
 	.examples = "  bpfcopy dev list\n"
 		    "  bpfcopy dev list -o json | jq '.devices[].device'\n",
+	.overhead = "None: it reads files of a few bytes in sysfs, and no "
+		    "disk.",
 	.bit = V_DEV_LIST,
 	.run = dev_list,
 };
@@ -183,6 +185,8 @@ const struct verb verb_dev_show = {
 	.examples = "  bpfcopy dev show nvme0n1\n"
 		    "  bpfcopy dev show /dev/disk/by-id/nvme-eui.0025385b71b0\n"
 		    "  bpfcopy dev show /dev/mapper/data -o json\n",
+	.overhead = "None: it reads files of a few bytes in sysfs, and no "
+		    "disk.",
 	.bit = V_DEV_SHOW,
 	.run = dev_show,
 };

@@ -203,6 +203,14 @@ const struct verb verb_load = {
 	.examples = "  bpfcopy load threshold --dev=nvme0n1 min_bytes=64KiB\n"
 		    "  bpfcopy load never --global\n"
 		    "  bpfcopy load ./mine.bpf.o --all --dry-run\n",
+	.overhead = "An attached policy is asked once per part (chunk) of a "
+		    "copy: some 210 instructions, 1 % of an offloaded copy "
+		    "of 4 KiB, and what the policy itself does (threshold: "
+		    "30). I/O that is no copy never meets it, except with "
+		    "guard, which looks at each request that completes.",
+	.units = "Parameters that are sizes or times take a unit, too: "
+		 "min_bytes=64KiB, target_ns=500us. `bpfcopy policy show' "
+		 "tells which are.",
 	.bit = V_LOAD,
 	.run = load,
 };

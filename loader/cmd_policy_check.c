@@ -160,6 +160,7 @@ const struct verb verb_policy_check = {
 	.examples = "  bpfcopy policy check\n"
 		    "  bpfcopy policy check new.conf -o json\n"
 		    "  bpfcopy policy check --root /mnt/image\n",
+	.overhead = "None: it reads files, and no device.",
 	.bit = V_POLICY_CHECK,
 	.run = policy_check,
 };

@@ -293,6 +293,7 @@ const struct verb verb_policy_explain = {
 		"  bpfcopy policy explain nvme0n1 --config new.conf\n"
 		"  bpfcopy dev show nvme0n1 -o json >snap\n"
 		"  bpfcopy policy explain --snapshot snap --config ./conf\n",
+	.overhead = "None: it reads files, and some of sysfs.",
 	.bit = V_POLICY_EXPLAIN,
 	.run = policy_explain,
 };

@@ -53,6 +53,7 @@ const struct verb verb_policy_show = {
 	       "them, or all or none. JSON also tells the range of each.",
 	.examples = "  bpfcopy policy show threshold\n"
 		    "  bpfcopy policy show ./mine.bpf.o -o json\n",
+	.overhead = "None: it reads one file.",
 	.bit = V_POLICY_SHOW,
 	.run = show,
 };

@@ -273,6 +273,8 @@ const struct verb verb_status = {
 	       "tell what it lacks and exit with 6.",
 	.examples = "  bpfcopy status\n"
 		    "  bpfcopy status -o json | jq '.decisions[]'\n",
+	.overhead = "None worth counting: it reads the counters of the "
+		    "policies once.",
 	.bit = V_STATUS,
 	.run = status,
 };

@@ -396,6 +396,13 @@ const struct verb verb_trace = {
 		"  bpfcopy trace --tokens --count=5\n"
 		"  bpfcopy trace -o ndjson --duration=1min --fail-on-loss | "
 		"jq .latency_ns\n",
+	.overhead = "While it runs, each copy costs about 800 instructions "
+		    "more (4 % of an offloaded copy of 4 KiB), with --tokens "
+		    "2400. Printing a row costs some 10000, on another "
+		    "processor if there is one; filters work before that. "
+		    "When it ended, nothing is left.",
+	.units = "SRC and DST are sectors of 512 bytes, whatever the "
+		 "logical block size.",
 	.bit = V_TRACE,
 	.run = trace,
 };

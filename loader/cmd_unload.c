@@ -119,6 +119,8 @@ const struct verb verb_unload = {
 	       "its MAJOR:MINOR.",
 	.examples = "  bpfcopy unload --dev=nvme0n1\n"
 		    "  bpfcopy unload --all\n",
+	.overhead = "None. After the last policy is gone, a copy costs what "
+		    "it cost before the first one came.",
 	.bit = V_UNLOAD,
 	.run = unload,
 };

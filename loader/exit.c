@@ -7,6 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const exit_meanings[EXIT_STATUSES] = {
+	[EXIT_OK] = "done",
+	[EXIT_FAILED] = "failed",
+	[EXIT_USAGE] = "wrong usage",
+	[EXIT_CONFIG] = "configuration not valid",
+	[EXIT_NOT_FOUND] = "no such device or policy",
+	[EXIT_NO_PERM] = "no permission",
+	[EXIT_KERNEL] = "the kernel lacks something",
+	[EXIT_LOST] = "done, but events were lost",
+};
+
 struct meaning {
 	enum exit_context context;
 	int err;

@@ -20,7 +20,11 @@ enum exit_status {
 	EXIT_NO_PERM = 5,
 	EXIT_KERNEL = 6, /* the kernel lacks something */
 	EXIT_LOST = 7,	 /* done, but events were lost */
+	EXIT_STATUSES,
 };
+
+/* What each of them means, for --help and manual pages. */
+extern const char *const exit_meanings[EXIT_STATUSES];
 
 enum exit_context {
 	IN_GENERAL,

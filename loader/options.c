@@ -349,16 +349,10 @@ static char *list_verbs(int key, const char *text, void *input)
 	for (verb = parse->verbs; *verb; verb++)
 		fprintf(f, "  %-14s  %s\n", (*verb)->name, (*verb)->summary);
 	fputs("\n`bpfcopy VERB --help' tells more and ends with examples.\n"
-	      "\nExit status:\n"
-	      "  0  done\n"
-	      "  1  failed\n"
-	      "  2  wrong usage\n"
-	      "  3  configuration not valid\n"
-	      "  4  no such device or policy\n"
-	      "  5  no permission\n"
-	      "  6  the kernel lacks something\n"
-	      "  7  done, but events were lost",
+	      "\nExit status:",
 	      f);
+	for (int status = 0; status < EXIT_STATUSES; status++)
+		fprintf(f, "\n  %d  %s", status, exit_meanings[status]);
 	fclose(f);
 	return out;
 }

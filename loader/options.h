@@ -139,7 +139,11 @@ extern const struct option_def option_table[];
  * @max_args: more are a usage error
  * @summary: one line, for the list of verbs
  * @doc: what it does, in a few sentences
- * @examples: lines for the end of --help
+ * @examples: lines for the end of --help, each a command that ends, or that
+ *	Ctrl-C ends; a suite runs them all
+ * @overhead: what it costs while it runs, and what is left when it ended
+ * @units: of what it prints or reads, where they are not bytes and times; or
+ *	NULL
  * @bit: enum verb_bit
  * @run: does it; returns enum exit_status
  */
@@ -151,6 +155,8 @@ struct verb {
 	const char *summary;
 	const char *doc;
 	const char *examples;
+	const char *overhead;
+	const char *units;
 	enum verb_bit bit;
 	int (*run)(const struct options *opts);
 };
