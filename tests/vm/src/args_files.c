@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <linux/fs.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 
 #include "args.h"
@@ -173,8 +174,57 @@ static void test_second_fd(struct args *t)
 	close(fd);
 }
 
+/* What those who watch the device are told since they last asked. */
+static u32 told(int watch)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	struct inotify_event *ev;
+	u32 mask = 0;
+	ssize_t n;
+
+	while ((n = read(watch, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0; at < n; at += sizeof(*ev) + ev->len) {
+			ev = (void *)(buf + at);
+			mask |= ev->mask;
+		}
+	return mask;
+}
+
+static void watched(struct args *t, const char *name, int watch,
+		    struct request *q, u32 want)
+{
+	char why[40];
+	u32 mask;
+
+	told(watch);
+	t_copy(t->dev.fd, &q->a);
+	mask = told(watch);
+	snprintf(why, sizeof(why), "told %#x, expected %#x", mask, want);
+	args_report(t, name, mask == want, why);
+}
+
+/* As if the source had been read and the destination written to. */
+static void test_watched(struct args *t)
+{
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct request q;
+
+	if (watch < 0 ||
+	    inotify_add_watch(watch, t->dev.path, IN_ACCESS | IN_MODIFY) < 0)
+		t_die("inotify: %s", strerror(errno));
+	request_init(t, &q, 1);
+	stamped_copy(&t->s, t->mid, &t->s, 0, 4);
+	watched(t, "who watches hears of a copy", watch, &q,
+		IN_ACCESS | IN_MODIFY);
+	request_init(t, &q, 1);
+	q.r[0].len = 0;
+	watched(t, "and of none that is refused", watch, &q, 0);
+	close(watch);
+}
+
 void test_files(struct args *t)
 {
+	test_watched(t);
 	test_source_modes(t);
 	test_source_kinds(t);
 	test_second_fd(t);

@@ -68,6 +68,42 @@ durable() {
 	unset T_CALL
 }
 
+# Security modules and who has to permit access are asked about both files, source first.
+asked() {
+	local how
+	echo 'p:copies/asked rw_verify_area how=%di pos=%dx count=%cx' >>$tracing/kprobe_events
+	for how in ioctl uring; do
+		events_on copies/asked
+		by $how copy_once $small $small 0 8MiB 64KiB >/dev/null
+		events_off /tmp/events
+		# What is asked about a file as a whole, which reads and writes do not ask.
+		check_equal "$how: access is asked for" \
+			"$(sed -n 's/ *copy_once-.* how=\(0x[01]\) pos=0x0 count=0x0$/\1/p' /tmp/events | xargs)" \
+			'0x0 0x1'
+	done
+	echo '-:copies/asked' >>$tracing/kprobe_events
+}
+
+# One call of copy_file_range() copies 64 MiB, which is how long it has the locks; and what is
+# wrong with a later part is found in the first one.
+bounded() {
+	local disk
+	set_param size=256M block_size=4096
+	disk=$(attach bounded -k 30)
+	export T_CALL=cfr
+	events_on blk_copy/blk_copy_start
+	check 'copy_file_range: 100 MiB' copy_once "$disk" "$disk" 0 128MiB 100MiB
+	events_off /tmp/events
+	check_equal 'copy_file_range: 64 MiB in a call' \
+		"$(sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' /tmp/events | xargs)" "$((64 << 20)) $((36 << 20))"
+	check_equal 'copy_file_range: what is wrong behind 64 MiB' \
+		"$(copy_result "$disk" "$disk" 0 128MiB $(((64 << 20) + 512)))" \
+		'error=EINVAL copied=0 offloaded=0 emulated=0 error_range=0'
+	unset T_CALL
+	detach bounded
+	set_param size=256M block_size=512
+}
+
 # --- a disk that holds the commands, so that what runs does run ---
 
 # shellcheck disable=SC2317 # called by wait_for
@@ -160,6 +196,39 @@ task_goes() {
 	check 'killed: nobody holds the disk any more' wait_for 20 nobody_holds "$disk"
 }
 
+# shellcheck disable=SC2317 # called by wait_for
+had() { [ "$(grep -c "blk_copy_$1:" "$tracing/trace" || :)" = "$2" ]; }
+
+# As many copies as there are workers for them, all of them held, and one to another disk that
+# waits for its turn when its ring goes.
+queued() {
+	local others
+	rm -f /tmp/ready
+	mkfifo /tmp/over
+	hold
+	events_on blk_copy/blk_copy_start blk_copy/blk_copy_decide blk_copy/blk_copy_end
+	copy_many --dev "$disk" --copies 256 --bytes 16KiB --how sleep &
+	others=$!
+	check 'queued: 256 copies have begun' wait_for 60 had decide 256
+	copy_many --dev $small --copies 1 --how ring --ready /tmp/ready </tmp/over >/tmp/said &
+	pid=$!
+	exec {over}>/tmp/over
+	check 'queued: there is one more' wait_for 60 had start 257
+	echo -n . >&$over
+	check 'queued: its ring goes' wait_for 60 test -e /tmp/ready
+	check 'queued: it ends, as soon' wait_for 60 had end 1
+	check 'queued: it had not begun' had decide 256
+	kill -9 $others
+	wait $others || :
+	let_go
+	check 'queued: the others end' wait_for 60 had end 257
+	over
+	cat /tmp/said
+	check_equal 'queued: what is written then stays' $status 0
+	check_equal 'queued: it was canceled' "$(grep -c ' error=-125 ' /tmp/events)" 1
+	check 'queued: nobody holds the disk any more' wait_for 20 nobody_holds "$disk"
+}
+
 # --- null_blk ---
 
 null() {
@@ -194,12 +263,15 @@ refusals
 nowait
 at_a_time
 durable
+asked
 modprobe nvme-debug i_know=1
+bounded
 start_disk
 nobody_waits
 ring_goes ring
 ring_goes deferred
 task_goes
+queued
 disconnect calls
 remove_subsys "$sub"
 null

@@ -136,6 +136,14 @@ retried() {
 	expect "0x6 internal error, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
 	copy_under 0x280+ 1 "$disk" "$disk" 0 1MiB $length
 	expect "0x280+ write fault" "$done_by_kernel" "copy=1 read=1 write=1" failed
+	copy_under 0x21 6 "$disk" "$disk" 0 1MiB $length
+	expect "0x21 interrupted, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
+	copy_under 0x21+ 1 "$disk" "$disk" 0 1MiB $length
+	expect "0x21+ interrupted, for good" "$done_by_kernel" "copy=1 read=1 write=1" failed
+	copy_under 0x82 1 "$disk" "$disk" 0 1MiB $length
+	expect "0x82 not ready, once" "$done_by_device" "copy=2 read=0 write=0" ""
+	copy_under 0x82 6 "$disk" "$disk" 0 1MiB $length
+	expect "0x82 not ready, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
 	copy_under 0x6+ 1 --mode offload "$disk" "$disk" 0 1MiB $length
 	expect "0x6+, offload only" "$(failed EIO)" "copy=1 read=0 write=0" ""
 }
