@@ -83,6 +83,10 @@ install: programs ## put command, daemon, policies, units and manuals below DEST
 	install -D -m 644 $(UNITS)/bpfcopy.tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/bpfcopy.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/bpfcopy README.md docs/*.md
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/bpfcopy/examples policy/examples/*.conf
+	install -D -m 644 build/completion/bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfcopy
+	install -D -m 644 build/completion/zsh \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_bpfcopy
 	for s in 1 5 8; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$s build/man/*.$$s && \
 		gzip -9nf $(DESTDIR)$(PREFIX)/share/man/man$$s/bpfcopy*.$$s || exit; \

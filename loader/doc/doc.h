@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Manual pages, made from the tables that the command itself uses.
+ * Manual pages and completion, made from the tables that the command itself
+ * uses.
  *
  *	main.c	what is wanted
  *	page.c	the pages of the verbs, and bpfcopy(1)
  *	roff.c	text as man(7) wants it
+ *	bash.c	tables for completion.bash
+ *	zsh.c	tables for completion.zsh
  *
  * This is a program of the build (build/loader/doc/generate), not installed.
  */
@@ -33,6 +36,35 @@ char *doc_page_name(const struct verb *verb, char name[DOC_NAME_MAX]);
  * @date: of the page, as 2024-12-31
  */
 void doc_page(FILE *out, const struct verb *verb, const char *date);
+
+/** doc_bash() - print what stands before completion.bash */
+void doc_bash(FILE *out);
+
+/** doc_zsh() - print what stands before completion.zsh */
+void doc_zsh(FILE *out);
+
+/**
+ * struct doc_arg - an argument of a verb
+ * @name: "DEV", "FILE|FOLDER"
+ * @optional: it need not be there
+ * @repeats: there may be more of it
+ */
+struct doc_arg {
+	char name[DOC_NAME_MAX];
+	bool optional;
+	bool repeats;
+};
+
+/**
+ * doc_next_arg() - take verb->args apart
+ * @args: what is left of it; moves on
+ * @arg: filled
+ *
+ * Of several ways to call a verb, the first counts.
+ *
+ * Return: false if there is no more.
+ */
+bool doc_next_arg(const char **args, struct doc_arg *arg);
 
 /**
  * roff_text() - print running text

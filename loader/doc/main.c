@@ -9,13 +9,34 @@
 #include "conf_internal.h"
 #include "doc.h"
 
+bool doc_next_arg(const char **args, struct doc_arg *arg)
+{
+	const char *word;
+	size_t len;
+
+	if (!*args)
+		return false;
+	word = *args + strspn(*args, " ");
+	len = strcspn(word, " \n");
+	*args = word + len;
+	if (!len)
+		return false;
+	arg->optional = *word == '[';
+	arg->repeats = memmem(word, len, "...", 3);
+	word += arg->optional;
+	snprintf(arg->name, sizeof(arg->name), "%.*s",
+		 (int)strcspn(word, "[]. \n"), word);
+	return true;
+}
+
 static int usage(void)
 {
-	fputs("usage: generate pages|examples|options|keys\n"
+	fputs("usage: generate pages|bash|zsh|examples|options|keys\n"
 	      "       generate page NAME DATE\n"
 	      "\n"
 	      "  pages     names of the manual pages\n"
 	      "  page      one of them\n"
+	      "  bash, zsh tables for completion\n"
 	      "  examples  VERB, tab, command: one a line\n"
 	      "  options   VERB, tab, option: one a line\n"
 	      "  keys      of the configuration\n",
@@ -82,10 +103,9 @@ static void keys(FILE *out)
 static const struct {
 	const char *name;
 	void (*print)(FILE *out);
-} things[] = { { "pages", pages },
-	       { "examples", examples },
-	       { "options", options },
-	       { "keys", keys } };
+} things[] = { { "pages", pages },     { "bash", doc_bash },
+	       { "zsh", doc_zsh },     { "examples", examples },
+	       { "options", options }, { "keys", keys } };
 
 static int print(FILE *out, int argc, char **argv)
 {
