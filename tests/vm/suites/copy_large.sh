@@ -45,6 +45,7 @@ fill_gib() {
 	rm /tmp/block
 }
 
+# shellcheck disable=SC2317 # called by check
 same_bytes() {
 	cmp <(dd if="$1" bs=1M count=1024 iflag=direct status=none) \
 		<(dd if="$2" bs=1M count=1024 iflag=direct status=none)

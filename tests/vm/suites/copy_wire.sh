@@ -7,8 +7,8 @@
 # vm: --nvme 160M,mssrl=4096,mcl=65535,msrc=255 --nvme 16M --timeout 150
 # debug: no
 # with: fio
-# Names of disks have no blanks.
-# shellcheck disable=SC2086
+# Names of disks have no blanks, and many functions are called by others.
+# shellcheck disable=SC2086,SC2317
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../copy_lib.sh"
