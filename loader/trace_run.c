@@ -9,12 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <linux/bpf.h>
-#include <linux/membarrier.h>
 #include <linux/types.h>
 
 #include <bpf/bpf.h>
@@ -24,6 +20,7 @@
 #include "latency.h"
 #include "policy_internal.h"
 #include "trace.h"
+#include "tracer.h"
 
 #define POLL_MS	    100
 #define NSEC_PER_MS 1000000ULL
@@ -41,33 +38,6 @@ struct run {
 	uint64_t lost;
 	int error; /* of a callback */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
-/* A tracepoint NAME has a typedef btf_trace_NAME. */
-static int check_kernel(struct policy_error *err)
-{
-	struct btf *btf;
-	int id;
-
-	policy_log_start();
-	btf = btf__load_vmlinux_btf();
-	id = btf ? btf__find_by_name_kind(btf, "btf_trace_blk_copy_end",
-					  BTF_KIND_TYPEDEF) :
-		   -ENOENT;
-	btf__free(btf);
-	if (id > 0)
-		return 0;
-	return policy_fail(
-		err, -EOPNOTSUPP,
-		"this kernel cannot trace copies (no tracepoint blk_copy_end in its BTF): it takes the kernel patches of bpfcopy");
-}
 
 /* Tokens are those of the copies that pass what is known when a copy starts. */
 static void choose_tokens(struct trace_copy *skel,
@@ -138,53 +108,16 @@ static int on_event(void *ctx, void *data, size_t size)
 	return run->error;
 }
 
-/* Sum element @key of a per-CPU array of __u64s into @sum. */
-static int sum_percpu(const struct bpf_map *map, __u32 key, __u64 *sum)
-{
-	size_t size = bpf_map__value_size(map);
-	int cpus = libbpf_num_possible_cpus();
-	__u64 *values;
-	int error;
-
-	memset(sum, 0, size);
-	if (cpus < 0)
-		return cpus;
-	values = calloc(cpus, size);
-	if (!values)
-		return -ENOMEM;
-	error = bpf_map__lookup_elem(map, &key, sizeof(key), values,
-				     cpus * size, 0);
-	for (size_t i = 0; !error && i < cpus * size / sizeof(__u64); i++)
-		sum[i % (size / sizeof(__u64))] += values[i];
-	free(values);
-	return error;
-}
-
-/* Runs of our programs that the kernel skipped; see trace_copy.bpf.c. */
-static uint64_t skipped_runs(const struct trace_copy *skel)
-{
-	struct bpf_program *prog;
-	uint64_t sum = 0;
-
-	bpf_object__for_each_program(prog, skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-		int fd = bpf_program__fd(prog);
-
-		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
-			sum += info.recursion_misses;
-	}
-	return sum;
-}
-
 static int read_counts(const struct run *run, struct trace_counts *counts,
 		       uint64_t *lost)
 {
-	int error = sum_percpu(run->skel->maps.counts, 0, (__u64 *)counts);
+	const __u32 key = 0;
+	int error = tracer_sum_percpu(run->skel->maps.counts, &key,
+				      (uint64_t *)counts);
 
 	if (!error)
 		*lost = counts->lost_copies + counts->lost_tokens +
-			skipped_runs(run->skel);
+			tracer_skipped_runs(run->skel->obj);
 	return error;
 }
 
@@ -216,7 +149,7 @@ static int drain(struct run *run)
 /* How long to wait for events, in milliseconds; 0 if it is time to end. */
 static int wait_ms(const struct run *run, uint64_t end)
 {
-	uint64_t now = now_ns();
+	uint64_t now = tracer_now_ns();
 
 	if (*run->stop || all_delivered(run))
 		return 0;
@@ -228,7 +161,7 @@ static int wait_ms(const struct run *run, uint64_t end)
 static int deliver(struct run *run)
 {
 	uint64_t end = run->opts->duration_ns ?
-			       now_ns() + run->opts->duration_ns :
+			       tracer_now_ns() + run->opts->duration_ns :
 			       UINT64_MAX;
 	int ms, error = 0;
 
@@ -247,7 +180,7 @@ static int deliver(struct run *run)
 static void detach(struct run *run)
 {
 	trace_copy__detach(run->skel);
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	tracer_settle();
 }
 
 static void sum_up(const struct run *run, struct trace_totals *out)
@@ -269,7 +202,8 @@ static void sum_up(const struct run *run, struct trace_totals *out)
 		path->copies = counts.copies[i];
 		path->bytes = counts.path_bytes[i];
 		out->copies += path->copies;
-		if (sum_percpu(run->skel->maps.latency, i, hist.slots))
+		if (tracer_sum_percpu(run->skel->maps.latency, &i,
+				      (uint64_t *)hist.slots))
 			continue;
 		path->p50_ns = latency_percentile(&hist, 50);
 		path->p99_ns = latency_percentile(&hist, 99);
@@ -315,7 +249,7 @@ int trace_run(const struct trace_opts *opts, const struct trace_cbs *cbs,
 
 	memset(out, 0, sizeof(*out));
 	err->text[0] = '\0';
-	error = check_kernel(err);
+	error = tracer_check_kernel(err);
 	if (error)
 		return error;
 	error = load(&run, err);
