@@ -31,6 +31,9 @@ enum long_only {
 	KEY_CONFIG,
 	KEY_SNAPSHOT,
 	KEY_KEY,
+	KEY_WATCH,
+	KEY_LEAKS,
+	KEY_OLDER_THAN,
 };
 
 const struct option_def option_table[] = {
@@ -70,7 +73,8 @@ const struct option_def option_table[] = {
 	{ "errors", KEY_ERRORS, OPTION_FLAG, NULL, "only copies that failed",
 	  OPT(errors), V_TRACE },
 	{ "fail-on-loss", KEY_FAIL_ON_LOSS, OPTION_FLAG, NULL,
-	  "exit with 7 if events were lost", OPT(fail_on_loss), V_TRACE },
+	  "exit with 7 if events were lost", OPT(fail_on_loss),
+	  V_TRACE | V_TOKENS },
 	{ "pid", 'p', OPTION_NUMBER, "PID", "only copies of this process",
 	  OPT(pid), V_TRACE },
 	{ "path", KEY_PATH, OPTION_WORD, "offload|emulate|mixed",
@@ -83,8 +87,9 @@ const struct option_def option_table[] = {
 	  V_TRACE },
 	{ "min-size", KEY_MIN_SIZE, OPTION_SIZE, "SIZE",
 	  "only copies of at least so many bytes", OPT(min_bytes), V_TRACE },
-	{ "count", 'n', OPTION_NUMBER, "N", "end after N copies", OPT(count),
-	  V_TRACE },
+	{ "count", 'n', OPTION_NUMBER, "N",
+	  "end after N copies; tokens: after N leaks or screens", OPT(count),
+	  V_TRACE | V_TOKENS },
 	{ "root", KEY_ROOT, OPTION_TEXT, "FOLDER",
 	  "the machine whose files are meant is below FOLDER", OPT(root),
 	  V_POLICY_CHECK | V_POLICY_EXPLAIN },
@@ -97,7 +102,19 @@ const struct option_def option_table[] = {
 	{ "key", KEY_KEY, OPTION_TEXT, "KEY", "only this key", OPT(key),
 	  V_POLICY_EXPLAIN },
 	{ "duration", 't', OPTION_TIME, "TIME", "end after so long",
-	  OPT(duration_ns), V_TRACE },
+	  OPT(duration_ns), V_TRACE | V_TOKENS },
+	{ "interval", 'i', OPTION_TIME, "TIME",
+	  "from one screen to the next (default: 1s)", OPT(interval_ns),
+	  V_TOKENS },
+	{ "watch", KEY_WATCH, OPTION_FLAG, NULL,
+	  "again and again, in place on a terminal", OPT(watch), V_TOKENS },
+	{ "leaks", KEY_LEAKS, OPTION_FLAG, NULL,
+	  "a row for each token that gets too old or outlives its copy, with "
+	  "the stack that made it",
+	  OPT(leaks), V_TOKENS },
+	{ "older-than", KEY_OLDER_THAN, OPTION_TIME, "TIME",
+	  "only tokens of this age and more (default: 0; with --leaks: 10s)",
+	  OPT(older_than_ns), V_TOKENS },
 	{},
 };
 

@@ -29,7 +29,8 @@ enum verb_bit {
 	V_POLICY_SHOW = 1 << 9,
 	V_POLICY_APPLY = 1 << 10,
 	V_POLICY_REVERT = 1 << 11,
-	V_ALL = (1 << 12) - 1,
+	V_TOKENS = 1 << 12,
+	V_ALL = (1 << 13) - 1,
 };
 
 /* Indexes of the words of --mode. */
@@ -63,6 +64,10 @@ enum copy_mode {
  * @duration_ns: --duration
  * @min_latency_ns: --min-latency
  * @min_bytes: --min-size
+ * @watch: --watch
+ * @interval_ns: --interval
+ * @leaks: --leaks
+ * @older_than_ns: --older-than
  * @root: --root
  * @config: --config
  * @snapshot: --snapshot, a file name or "-"
@@ -91,6 +96,10 @@ struct options {
 	uint64_t duration_ns;
 	uint64_t min_latency_ns;
 	uint64_t min_bytes;
+	bool watch;
+	uint64_t interval_ns;
+	bool leaks;
+	uint64_t older_than_ns;
 	const char *root;
 	const char *config;
 	const char *snapshot;

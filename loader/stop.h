@@ -6,6 +6,7 @@
 #define BPFCOPY_STOP_H
 
 #include <signal.h>
+#include <stdint.h>
 
 /**
  * stop_on_signals() - from now on these signals only set a flag
@@ -15,5 +16,11 @@
  * Return: the flag, 0 until a signal comes.
  */
 const volatile sig_atomic_t *stop_on_signals(void);
+
+/**
+ * stop_sleep_until() - wait for a time, or for a signal that shall end it all
+ * @then_ns: CLOCK_MONOTONIC, nanoseconds
+ */
+void stop_sleep_until(uint64_t then_ns);
 
 #endif /* BPFCOPY_STOP_H */

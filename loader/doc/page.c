@@ -38,7 +38,8 @@ static const struct {
 	  "the most that one command may copy; 0 turns offload off",
 	  V_DEVICES },
 	{ "/sys/kernel/btf/vmlinux", "where the kernel says what it has",
-	  V_BPF | V_TRACE },
+	  V_BPF | V_TRACE | V_TOKENS },
+	{ "/proc/kallsyms", "names of the functions in stacks", V_TOKENS },
 };
 
 #define NR_FILES (sizeof(files) / sizeof(*files))

@@ -64,6 +64,12 @@ refuse 'copy: empty list' 2 'no range in it' copy --ranges=/dev/null nvme0n1 nvm
 refuse 'copy: step that is no multiple' 2 '--step must be' \
 	copy --step=512B nvme0n1 nvme0n1@512MiB 4KiB
 
+refuse 'tokens: two ways to print' 2 'exclude each other' tokens --watch --leaks
+refuse 'tokens: watching has no end' 2 'no document' tokens --watch -o json
+refuse 'tokens: interval of nothing' 2 '--interval is for --watch' tokens --interval=1s
+refuse 'tokens: count of nothing' 2 '--count is for' tokens --count=1
+refuse 'tokens: age without unit' 2 'older-than=5: .*like 500us' tokens --older-than=5
+
 refuse 'policy check: files and --root' 2 'exclude each other' policy check --root=/ a.conf
 
 cat >"$scratch/list" <<-'LIST'

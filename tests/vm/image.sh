@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The guest's root: cpio archives that the kernel unpacks one over the other.
 #   system  Debian's programs and their libraries; changes when a package does
-#   kernel  modules of the booted kernel, nvme-debug.ko, nvme-raw.ko, copy_client.ko
+#   kernel  modules of the booted kernel, nvme-debug.ko, nvme-raw.ko, those of tests/vm/kmod
 #   run     the project's programs, tests/, --with files, the command
 # The first two are kept under build/vm/cache by a key of what went in.
 # Needs tests/kernel/lib.sh.
@@ -187,7 +187,7 @@ system_layer() {
 our_modules() {
 	local module
 	for module in "$top/build/nvme-debug/$1"/nvme-{debug,raw}.ko \
-		"$top/build/kmod/$1/copy_client.ko"; do
+		"$top/build/kmod/$1"/{copy_client,token_leak}.ko; do
 		[ ! -e "$module" ] || printf '%s\n' "$module"
 	done
 }
