@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The kasan kernel finds what it is there to find: each kind of mistake is made on purpose,
 # by the kernel's own test modules, and has to be seen, named, and count.
+# quick: yes
 # debug: only kasan
 set -euo pipefail
 cd "$(dirname "$0")/../../.."

@@ -3,6 +3,7 @@
 # The lockdep kernel finds a wrong lock: one that stock 6.12 takes by itself, and that is a
 # failure as soon as the baseline does not know it. (That it passes with the baseline is what
 # suites/stock_splats.sh is for.)
+# quick: yes
 # debug: only lockdep
 set -euo pipefail
 cd "$(dirname "$0")/../../.."

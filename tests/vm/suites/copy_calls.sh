@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The other ways to copy from user space, BLOCK_URING_CMD_COPY and copy_file_range(): what they
 # refuse, many copies at a time, and what becomes of copies whose ring, files or task goes.
+# quick: yes
 # leaks: yes
 # vm: --nvme 16M --nvme 16M,logical_block_size=4096,physical_block_size=4096 --timeout 150
 # with: build/tests/vm/ioctl_args build/tests/vm/copy_fuzz build/tests/vm/copy_many

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copies while memory and I/O fail, one allocation or request after the other, with no page
 # to be had at all, and while the disk is taken away. No token is left over.
+# quick: yes
 # leaks: yes
 # vm: --nvme 32M --nvme 32M --timeout 180
 # with: build/tests/vm/copy_fault build/tests/vm/copy_once

@@ -3,6 +3,7 @@
 # Random copies, every byte checked: on one disk, between disks, on partitions, with writers
 # elsewhere on the device; offloaded and emulated; with the limits that QEMU's controller
 # has by default, blocks of 4096 bytes, large limits, and small odd ones.
+# quick: yes
 # vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 520M,mssrl=65535,mcl=1048576,msrc=255 --nvme 64M,mssrl=7,mcl=13,msrc=2 --nvme 32M,mssrl=1,mcl=1,msrc=0 --timeout 240
 # with: build/tests/vm/copy_verify
 set -euo pipefail

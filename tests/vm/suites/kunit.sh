@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The kernel's own unit tests of copy tokens: each line of KUnit's result is a test here.
+# quick: yes
 # vm: --timeout 60
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Policies under copies: whatever they answer and however often they change, the bytes are
 # right; and they go with their disk, in the middle of a copy too.
+# quick: yes
 # leaks: yes
 # vm: --nvme 256M --timeout 120
 # with: build/tests/vm/copy_once
