@@ -120,6 +120,13 @@ test-debug: programs modules-debug ## the VM suites on both debug kernels
 test-debug-quick: programs modules-debug ## the most telling of them: about a quarter of the time
 	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep --quick
 
+MINUTES	?= 30
+.PHONY: soak
+soak: programs $(if $(DEBUG),modules-debug,modules) ## copies, faults and changes for MINUTES=30 (DEBUG=kasan|lockdep)
+	@tests/vm/run $(if $(DEBUG),--debug-kernel $(DEBUG)) --nvme 96M,mssrl=1024,mcl=4096 \
+		--mem 2048 --timeout $$(($(MINUTES) * 90 + 600)) --with build/tests/vm/copy_verify \
+		-- env SOAK=$$(($(MINUTES) * 60)) /tests/vm/suites/copy_soak.sh
+
 .PHONY: unit
 unit: programs ## the CUnit suites only
 	@tests/run unit
