@@ -60,6 +60,8 @@ NDBG_NS(PARAM, block_size, EITHER, "512", "4096", "512", ALWAYS, " bytes",
 	"Logical block size")
 NDBG_NS(PARAM, physical_block_size, EITHER, "512", "4096", "512", ALWAYS, " bytes",
 	"Physical block size, 4096 with block_size=512 is what is called 512e")
+NDBG_NS(PARAM, pi, EITHER, "0", "1", "0", ALWAYS, "",
+	"Protection information of type 1, 8 bytes of metadata to a block")
 NDBG_NS(PARAM, mssrl, NUMBER, "1", "65535", "8192", ALWAYS, " logical blocks",
 	"Copy: most in one source range (MSSRL)")
 NDBG_NS(PARAM, mcl, NUMBER, "1", NDBG_U32, "65536", ALWAYS, " logical blocks",

@@ -15,6 +15,7 @@
  * @physical_block_size: what is best written as a whole, and is written as a
  *		whole or not at all, bytes (512 or 4096); no less than
  *		@block_size is meant
+ * @pi:		1 if blocks have protection information, or 0
  * @mssrl:	most blocks in one Copy source range
  * @mcl:	most blocks in one Copy command
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
@@ -27,6 +28,7 @@ struct ndbg_ns_config {
 	u64	memory;
 	u64	block_size;
 	u64	physical_block_size;
+	u64	pi;
 	u64	mssrl;
 	u64	mcl;
 	u64	msrc;

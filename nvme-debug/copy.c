@@ -14,6 +14,8 @@
 
 #define NDBG_DESFMT		0xf	/* in the byte it shares with PRINFOR */
 #define NDBG_NR_DESFMTS		4
+#define NDBG_PRINFOR_SHIFT	4	/* there, too */
+#define NDBG_PRINFOW_SHIFT	10	/* in the half word after it */
 #define NDBG_SOPT_FCO		BIT(15)
 
 /* Between two of these a copy looks whether it should stop. */
@@ -21,7 +23,7 @@
 
 /*
  * A source range as the host describes it. In formats 0 and 1 @snsid and @sopt
- * are reserved; formats 0 and 2 end where 1 and 3 have larger tags.
+ * are reserved. From @elbt on 1 and 3 have larger tags, which end later.
  */
 struct ndbg_copy_desc {
 	__le32	snsid;
@@ -31,7 +33,10 @@ struct ndbg_copy_desc {
 	__le16	cetype;
 	__le16	cev;
 	__le16	sopt;
-	u8	tags[16];
+	__le32	elbt;
+	__le16	elbat;
+	__le16	elbatm;
+	u8	more[8];
 };
 
 /**
@@ -39,12 +44,18 @@ struct ndbg_copy_desc {
  * @ns:		whose it is
  * @slba:	first logical block
  * @nlb:	number of logical blocks, 1 to 65536
+ * @ref:	expected reference tag
+ * @app:	expected application tag
+ * @app_mask:	its mask
  * @fast_only:	copy it fast or not at all
  */
 struct ndbg_source {
 	struct ndbg_ns	*ns;
 	u64		slba;
 	u32		nlb;
+	u32		ref;
+	u16		app;
+	u16		app_mask;
 	bool		fast_only;
 };
 
@@ -59,6 +70,10 @@ static_assert(sizeof(struct ndbg_source) * NVME_COPY_MAX_RANGES <=
  * @nr:		number of these
  * @sdlba:	first logical block of the destination
  * @total:	logical blocks of all source ranges
+ * @prinfor:	NDBG_PI_* of what is read
+ * @prinfow:	NDBG_PI_* of what is written
+ * @from_pi:	how tuples of the range are checked that is being copied
+ * @to_pi:	how they are checked, or made, where they are written
  * @gather:	what is being copied
  * @pos:	where what the command tells as written ends, in bytes
  */
@@ -69,6 +84,10 @@ struct ndbg_copy {
 	unsigned int		nr;
 	u64			sdlba;
 	u64			total;
+	u8			prinfor;
+	u8			prinfow;
+	struct ndbg_pi		from_pi;
+	struct ndbg_pi		to_pi;
 	struct ndbg_gather	gather;
 	u64			pos;
 };
@@ -126,6 +145,9 @@ static u16 ndbg_decode(const struct ndbg_copy *copy,
 		.ns	= copy->cmd->ns,
 		.slba	= le64_to_cpu(desc->slba),
 		.nlb	= le16_to_cpu(desc->nlb) + 1,
+		.ref	= le32_to_cpu(desc->elbt),
+		.app	= le16_to_cpu(desc->elbat),
+		.app_mask = le16_to_cpu(desc->elbatm),
 	};
 	if (!ndbg_names_ns(copy))
 		return NVME_SC_SUCCESS;
@@ -193,6 +215,56 @@ static u16 ndbg_check_block_size(const struct ndbg_copy *copy)
 	return NVME_SC_SUCCESS;
 }
 
+/* The tuples that the destination is to have, if it has any. */
+static u16 ndbg_dest_pi(const struct ndbg_copy *copy, struct ndbg_pi *pi)
+{
+	const struct nvme_copy_command *c = &copy->cmd->sqe.copy;
+
+	return ndbg_pi_init(pi, copy->cmd->ns, copy->sdlba, copy->prinfow,
+			    le32_to_cpu(c->ilbrt), le16_to_cpu(c->lbat),
+			    le16_to_cpu(c->lbatm));
+}
+
+/* Those that a source range is to have. */
+static u16 ndbg_source_pi(const struct ndbg_copy *copy,
+			  const struct ndbg_source *source, struct ndbg_pi *pi)
+{
+	return ndbg_pi_init(pi, source->ns, source->slba, copy->prinfor,
+			    source->ref, source->app, source->app_mask);
+}
+
+/*
+ * Between namespaces of which only one has tuples, they have to be inserted or
+ * stripped; where both have, they are passed on or replaced.
+ */
+static u16 ndbg_check_source_pi(const struct ndbg_copy *copy,
+				const struct ndbg_source *source)
+{
+	bool to = copy->cmd->ns->config.pi, from = source->ns->config.pi;
+	bool strip = copy->prinfor & NDBG_PI_ACT;
+	bool insert = copy->prinfow & NDBG_PI_ACT;
+	struct ndbg_pi pi;
+
+	if (from && to && strip != insert)
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	if ((from && !to && !strip) || (!from && to && !insert))
+		return NVME_SC_INCOMPATIBLE_NS | NVME_STATUS_DNR;
+	return from ? ndbg_source_pi(copy, source, &pi) : NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_check_copy_pi(const struct ndbg_copy *copy)
+{
+	u16 status = NVME_SC_SUCCESS;
+	struct ndbg_pi pi;
+	unsigned int i;
+
+	for (i = 0; i < copy->nr && !status; i++)
+		status = ndbg_check_source_pi(copy, &copy->sources[i]);
+	if (!status && copy->cmd->ns->config.pi)
+		status = ndbg_dest_pi(copy, &pi);
+	return status;
+}
+
 /* In formats 0 and 1 the host should not, but may. */
 static u16 ndbg_check_overlap(const struct ndbg_copy *copy)
 {
@@ -243,6 +315,7 @@ static u16 ndbg_check_sources(const struct ndbg_copy *copy)
 static u16 (*const ndbg_copy_checks[])(const struct ndbg_copy *copy) = {
 	ndbg_check_limits,
 	ndbg_check_block_size,
+	ndbg_check_copy_pi,
 	ndbg_check_ranges,
 	ndbg_check_overlap,
 	ndbg_check_fast,
@@ -339,6 +412,9 @@ static bool ndbg_copy_source(struct ndbg_copy *copy, unsigned int i, u16 *status
 	u32 nlb = copy->sources[i].nlb;
 	u32 done = i == cmd->range ? min(cmd->block, nlb) : 0;
 
+	copy->gather.from_pi = copy->sources[i].ns->config.pi ? &copy->from_pi :
+								NULL;
+	ndbg_source_pi(copy, &copy->sources[i], &copy->from_pi);
 	if (ndbg_fault_in_range(cmd, i)) {
 		u32 until = clamp(cmd->plan.config.blocks, done, nlb);
 
@@ -390,11 +466,14 @@ static u16 ndbg_copy_all(struct ndbg_copy *copy)
 
 	copy->pos = ndbg_copy_start(copy);
 	copy->gather = (struct ndbg_gather) {
-		.to	= &copy->cmd->ns->store,
-		.dst	= copy->pos,
-		.page	= page_address(pages),
-		.seen	= page_address(pages) + PAGE_SIZE,
+		.to		= &copy->cmd->ns->store,
+		.dst		= copy->pos,
+		.now.data	= page_address(pages),
+		.seen.data	= page_address(pages) + PAGE_SIZE,
 	};
+	ndbg_dest_pi(copy, &copy->to_pi);
+	if (copy->cmd->ns->config.pi)
+		copy->gather.to_pi = &copy->to_pi;
 	status = ndbg_copy_ranges(copy);
 	mempool_free(pages, pool);
 	return status;
@@ -422,6 +501,8 @@ static void ndbg_copy_init(struct ndbg_copy *copy, struct ndbg_cmd *cmd)
 		.format	= c->desfmt_prinfor & NDBG_DESFMT,
 		.nr	= c->nr_range + 1,
 		.sdlba	= le64_to_cpu(c->sdlba),
+		.prinfor = c->desfmt_prinfor >> NDBG_PRINFOR_SHIFT,
+		.prinfow = le16_to_cpu(c->control) >> NDBG_PRINFOW_SHIFT & 0xf,
 	};
 }
 
@@ -460,8 +541,8 @@ u64 ndbg_copy_blocks(struct ndbg_cmd *cmd)
  * ndbg_copy - execute Copy
  * @cmd: the command
  *
- * There is no protection information, so PRINFO, tags and storage tag checks
- * are ignored; there is no cache, so Force Unit Access is always honoured.
+ * Between namespaces without protection information PRINFO and tags are ignored.
+ * There is no cache, so Force Unit Access is always honoured.
  *
  * Return: NVMe status, or NDBG_HELD; on failure DW0 is the first range not
  * copied.

@@ -274,7 +274,8 @@ static void ndbg_free_ctrl(struct nvme_ctrl *nctrl)
 static const struct nvme_ctrl_ops ndbg_ctrl_ops = {
 	.name			= "debug",
 	.module			= THIS_MODULE,
-	.flags			= NVME_F_FABRICS | NVME_F_BLOCKING,
+	.flags			= NVME_F_FABRICS | NVME_F_METADATA_SUPPORTED |
+				  NVME_F_BLOCKING,
 	.reg_read32		= nvmf_reg_read32,
 	.reg_read64		= nvmf_reg_read64,
 	.reg_write32		= nvmf_reg_write32,
@@ -340,6 +341,7 @@ static struct ndbg_ctrl *ndbg_alloc(struct nvmf_ctrl_options *opts)
 	ctrl->ctrl.opts = opts;
 	ctrl->ctrl.sqsize = opts->queue_size - 1;
 	ctrl->ctrl.kato = opts->kato;
+	ctrl->ctrl.max_integrity_segments = USHRT_MAX;
 	ndbg_fabrics_init(ctrl);
 	ndbg_events_init(ctrl);
 	ret = ndbg_init_resources(ctrl);

@@ -369,12 +369,14 @@ bool ndbg_fault_corrupts(const struct ndbg_cmd *cmd)
 	       cmd->plan.config.action == NDBG_FAULT_CORRUPT;
 }
 
-static void ndbg_corrupt_read(struct ndbg_cmd *cmd, u64 offset)
+/* Between blocks there may be tuples. */
+static void ndbg_corrupt_read(struct ndbg_cmd *cmd, u64 block, u64 nlb)
 {
+	size_t size = blk_rq_payload_bytes(blk_mq_rq_from_pdu(cmd)) / nlb;
 	struct ndbg_data data;
 
 	ndbg_data_init(&data, cmd);
-	ndbg_data_flip(&data, offset);
+	ndbg_data_flip(&data, block * size);
 }
 
 /**
@@ -390,7 +392,7 @@ void ndbg_fault_corrupt(struct ndbg_cmd *cmd)
 		return;
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
-		ndbg_corrupt_read(cmd, block << ns->shift);
+		ndbg_corrupt_read(cmd, block, nlb);
 		break;
 	case nvme_cmd_write:
 	case nvme_cmd_copy:

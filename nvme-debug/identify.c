@@ -18,6 +18,7 @@
 #define NDBG_ONCS_COPY_ATOMICITY	BIT(9)	/* as that of one Write */
 #define NDBG_ONCS_ALL_FAST_COPY		BIT(10)
 #define NDBG_ACL			3	/* 0's based */
+#define NDBG_CTRATT_MDTS_IS_DATA	BIT(16)	/* and no metadata */
 
 /* Reports every ANA state; a namespace does not change its group. */
 #define NDBG_ANACAP			(GENMASK(4, 0) | BIT(6))
@@ -86,7 +87,8 @@ static void ndbg_id_ctrl(struct ndbg_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->cntlid = cpu_to_le16(ctrl->cntlid);
 	id->ver = cpu_to_le32(NDBG_VERSION);
 	id->oaes = cpu_to_le32(NVME_AEN_CFG_NS_ATTR);
-	id->ctratt = cpu_to_le32(NVME_CTRL_ATTR_HID_128_BIT);
+	id->ctratt = cpu_to_le32(NVME_CTRL_ATTR_HID_128_BIT |
+				 NDBG_CTRATT_MDTS_IS_DATA);
 	id->cntrltype = NVME_CTRL_IO;
 	id->acl = NDBG_ACL;
 	id->aerl = config->aerl;
@@ -173,6 +175,18 @@ static void ndbg_id_ns_physical(struct ndbg_ns *ns, unsigned int shift,
 	id->nows = zero_based;
 }
 
+/* A block and its tuple are one: fabrics have no other way. */
+static void ndbg_id_ns_pi(const struct ndbg_ns *ns, struct nvme_id_ns *id)
+{
+	if (!READ_ONCE(ns->config.pi))
+		return;
+	id->lbaf[0].ms = cpu_to_le16(sizeof(struct t10_pi_tuple));
+	id->flbas = NVME_NS_FLBAS_META_EXT;
+	id->mc = NVME_MC_EXTENDED_LBA;
+	id->dpc = NVME_NS_DPC_PI_TYPE1 | NVME_NS_DPC_PI_LAST;
+	id->dps = NVME_NS_DPS_PI_TYPE1;
+}
+
 static u8 ndbg_nsattr(const struct ndbg_ns *ns)
 {
 	return READ_ONCE(ns->write_protect) ? NDBG_NSATTR_WRITE_PROTECTED : 0;
@@ -200,6 +214,7 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 	id->lbaf[0].ds = shift;
 	memcpy(id->nguid, &ns->uuid, sizeof(id->nguid));
 	ndbg_id_ns_physical(ns, shift, id);
+	ndbg_id_ns_pi(ns, id);
 	ndbg_id_ns_copy(ns, id);
 	ndbg_id_ns_ana(ctrl, id);
 }
@@ -296,7 +311,7 @@ static u16 ndbg_id_one_ns(struct ndbg_cmd *cmd, void *page)
 		ndbg_id_ns_indep(ctrl, ns, page);
 		break;
 	case NVME_ID_CNS_CS_NS:
-		/* No extended formats: all of it is zero. */
+		/* All formats have guards of 16 bits: all of it is zero. */
 		break;
 	default:
 		ndbg_id_ns(ctrl, ns, page);

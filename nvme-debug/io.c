@@ -21,7 +21,7 @@ bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb)
 
 /**
  * ndbg_media_status - NVMe status for what the store says
- * @err: 0 or a negative errno
+ * @err: 0, a negative errno, or an NVMe status
  *
  * A full namespace stays full, so the host should not try again; a machine
  * short of memory may recover.
@@ -30,6 +30,8 @@ bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb)
  */
 u16 ndbg_media_status(int err)
 {
+	if (err > 0)
+		return err;
 	switch (err) {
 	case 0:
 		return NVME_SC_SUCCESS;
@@ -87,13 +89,70 @@ static u16 ndbg_check_range(struct ndbg_cmd *cmd, unsigned int shift)
 	return NVME_SC_SUCCESS;
 }
 
+/* PRINFO, where Copy has it, too: REF, APP, GUARD, ACT from bit 0 on. */
+static u8 ndbg_prinfo(const struct ndbg_cmd *cmd)
+{
+	return le16_to_cpu(cmd->sqe.rw.control) >> 10 & 0xf;
+}
+
+/* Of a block, with its tuple if that is transferred. */
+static size_t ndbg_wire_size(const struct ndbg_cmd *cmd)
+{
+	size_t size = 1 << cmd->ns->shift;
+
+	if (cmd->ns->config.pi && !(ndbg_prinfo(cmd) & NDBG_PI_ACT))
+		size += sizeof(struct t10_pi_tuple);
+	return size;
+}
+
 /* What has data: Read, Write, Compare. */
 static u16 ndbg_check_rw(struct ndbg_cmd *cmd)
 {
 	u16 status = ndbg_check_range(cmd, NDBG_MDTS + NDBG_PAGE_SHIFT);
 
-	if (!status && ndbg_data_len(cmd) != ndbg_nlb(cmd) << cmd->ns->shift)
+	if (!status && ndbg_data_len(cmd) != ndbg_nlb(cmd) * ndbg_wire_size(cmd))
 		status = NVME_SC_SGL_INVALID_DATA | NVME_STATUS_DNR;
+	return status;
+}
+
+/*
+ * What the command says of tuples, or no @pi if the namespace has none. Where
+ * nothing is transferred or made, there is nothing to insert or strip.
+ */
+static u16 ndbg_check_pi(struct ndbg_cmd *cmd, struct ndbg_pi *to,
+			 struct ndbg_pi **pi)
+{
+	const struct nvme_rw_command *c = &cmd->sqe.rw;
+	u8 prinfo = ndbg_prinfo(cmd);
+
+	*pi = cmd->ns->config.pi ? to : NULL;
+	if (!*pi)
+		return NVME_SC_SUCCESS;
+	if ((prinfo & NDBG_PI_ACT) && c->opcode != nvme_cmd_read &&
+	    c->opcode != nvme_cmd_write)
+		return NVME_SC_INVALID_PI | NVME_STATUS_DNR;
+	return ndbg_pi_init(to, cmd->ns, ndbg_slba(cmd), prinfo,
+			    le32_to_cpu(c->reftag), le16_to_cpu(c->lbat),
+			    le16_to_cpu(c->lbatm));
+}
+
+/* Tuples that the host sends are checked before the first block is written. */
+static u16 ndbg_check_tuples(struct ndbg_cmd *cmd, const struct ndbg_pi *pi)
+{
+	u64 pos = ndbg_slba(cmd) << cmd->ns->shift;
+	size_t size = 1 << cmd->ns->shift;
+	u16 status = NVME_SC_SUCCESS;
+	struct ndbg_host host;
+	u64 i;
+
+	ndbg_host_init(&host, cmd, pi);
+	for (i = 0; host.tuples && i < ndbg_nlb(cmd) && !status; i++) {
+		u16 guard = ndbg_data_crc(&host.data, size);
+		struct t10_pi_tuple tuple;
+
+		ndbg_data_get(host.tuples, &tuple, sizeof(tuple));
+		status = ndbg_pi_check(pi, pos + i * size, guard, &tuple);
+	}
 	return status;
 }
 
@@ -105,19 +164,22 @@ static u16 ndbg_check_writable(struct ndbg_cmd *cmd)
 /* What reads is good so far if @status is. What it does with each part is @look. */
 static u16 ndbg_look(struct ndbg_cmd *cmd, u16 status,
 		     int (*look)(struct ndbg_store *store, u64 pos, u64 len,
-				 struct ndbg_data *data))
+				 struct ndbg_host *host))
 {
 	struct ndbg_ns *ns = cmd->ns;
-	struct ndbg_data data;
+	struct ndbg_host host;
+	struct ndbg_pi *pi, said;
 	int err;
 
+	if (!status)
+		status = ndbg_check_pi(cmd, &said, &pi);
 	if (!status)
 		status = ndbg_check_written(ns, ndbg_slba(cmd), ndbg_nlb(cmd));
 	if (status)
 		return status;
-	ndbg_data_init(&data, cmd);
+	ndbg_host_init(&host, cmd, pi);
 	err = look(&ns->store, ndbg_slba(cmd) << ns->shift,
-		   ndbg_nlb(cmd) << ns->shift, &data);
+		   ndbg_nlb(cmd) << ns->shift, &host);
 	if (!err)
 		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
 	return ndbg_media_status(err);
@@ -128,16 +190,21 @@ static u16 ndbg_write(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ns *ns = cmd->ns;
 	u16 status = ndbg_check_rw(cmd);
-	struct ndbg_data data;
+	struct ndbg_host host;
+	struct ndbg_pi *pi, said;
 	int err;
 
 	if (!status)
 		status = ndbg_check_writable(cmd);
+	if (!status)
+		status = ndbg_check_pi(cmd, &said, &pi);
+	if (!status && pi)
+		status = ndbg_check_tuples(cmd, pi);
 	if (status)
 		return status;
-	ndbg_data_init(&data, cmd);
+	ndbg_host_init(&host, cmd, pi);
 	err = ndbg_store_write(&ns->store, ndbg_slba(cmd) << ns->shift,
-			       ndbg_nlb(cmd) << ns->shift, &data);
+			       ndbg_nlb(cmd) << ns->shift, &host);
 	if (!err)
 		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
 	return ndbg_media_status(err);

@@ -161,8 +161,11 @@ static void ndbg_ns_resize(struct ndbg_ns *ns, u64 size)
 	ndbg_store_zero(&ns->store, size, old - size);
 }
 
-/* All data goes. Until it has, commands end with Format in Progress. */
-static void ndbg_ns_format(struct ndbg_ns *ns, u64 block_size)
+/*
+ * All data goes. Until it has, commands end with Format in Progress. @field is
+ * what it is formatted with: block size or protection information.
+ */
+static void ndbg_ns_format(struct ndbg_ns *ns, u64 *field, u64 val)
 {
 	enum ndbg_ns_state state = ns->state;
 
@@ -171,9 +174,9 @@ static void ndbg_ns_format(struct ndbg_ns *ns, u64 block_size)
 		ndbg_subsys_sync(ns->subsys);
 	}
 	ndbg_store_zero(&ns->store, 0, ns->config.size);
-	ns->config.block_size = block_size;
-	WRITE_ONCE(ns->shift, ilog2(block_size));
-	/* No command goes on with the old block size. */
+	WRITE_ONCE(*field, val);
+	WRITE_ONCE(ns->shift, ilog2(ns->config.block_size));
+	/* No command goes on with the old format. */
 	smp_store_release(&ns->state, state);
 }
 
@@ -191,7 +194,7 @@ static void ndbg_ns_change_ro(struct ndbg_ns *ns, u64 *field, u64 val)
  * @val: good value, in force for the next command
  *
  * Data that is there stays, even if it is more than a new bound, unless it is
- * cut off or the block size is a new one.
+ * cut off or the format is a new one.
  */
 void ndbg_ns_change(struct ndbg_ns *ns, u64 *field, u64 val)
 {
@@ -206,8 +209,8 @@ void ndbg_ns_change(struct ndbg_ns *ns, u64 *field, u64 val)
 		return ndbg_ns_change_ro(ns, field, val);
 	if (field == &config->size)
 		ndbg_ns_resize(ns, val);
-	else if (field == &config->block_size)
-		ndbg_ns_format(ns, val);
+	else if (field == &config->block_size || field == &config->pi)
+		ndbg_ns_format(ns, field, val);
 	else
 		WRITE_ONCE(*field, val);
 	ndbg_store_limit(&ns->store, ndbg_ns_memory(ns));

@@ -43,6 +43,7 @@
 #include "fabrics.h"
 #include "config.h"
 #include "fault.h"
+#include "pi.h"
 #include "store.h"
 #include "time.h"
 
@@ -61,7 +62,7 @@
 #define NDBG_KAS_MS		100	/* granularity of the keep-alive timeout */
 
 /* Largest list a command has: 256 of struct ndbg_source. */
-#define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 24)
+#define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 32)
 
 #define NDBG_DULBE		BIT(16)	/* of feature 05h */
 
@@ -252,11 +253,27 @@ struct ndbg_cmd {
  * @bvecs:	segments being walked
  * @iter:	place in @bvecs
  * @bio:	whose segments these are; NULL for a driver's special payload
+ * @tuples:	they are those of its integrity payload
  */
 struct ndbg_data {
 	const struct bio_vec	*bvecs;
 	struct bvec_iter	iter;
 	struct bio		*bio;
+	bool			tuples;
+};
+
+/**
+ * struct ndbg_host - a cursor over the blocks of one command
+ * @data:	where they are
+ * @apart:	where their tuples are, if it is elsewhere
+ * @tuples:	which of both has the tuples, NULL: none are transferred
+ * @pi:		what the command says of these, NULL: the namespace has none
+ */
+struct ndbg_host {
+	struct ndbg_data	data;
+	struct ndbg_data	apart;
+	struct ndbg_data	*tuples;
+	const struct ndbg_pi	*pi;
 };
 
 /* The defined part of feature 16h, Host Behavior Support. */
@@ -466,6 +483,9 @@ void ndbg_data_get(struct ndbg_data *data, void *to, size_t len);
 void ndbg_data_zero(struct ndbg_data *data, size_t len);
 bool ndbg_data_equal(struct ndbg_data *data, const void *from, size_t len);
 void ndbg_data_flip(struct ndbg_data *data, size_t offset);
+u16 ndbg_data_crc(struct ndbg_data *data, size_t len);
+void ndbg_host_init(struct ndbg_host *host, struct ndbg_cmd *cmd,
+		    const struct ndbg_pi *pi);
 
 /* fabrics.c: controller side; registers, Connect, keep-alive */
 void ndbg_fabrics_init(struct ndbg_ctrl *ctrl);

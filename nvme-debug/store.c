@@ -4,21 +4,27 @@
  *
  * A logical block never spans pages, and the part of a command that falls into
  * one page is moved under that page's lock: a reader sees each block as it was
- * before or after a write, never half of both. A copy goes by pages of the
- * destination: it gathers one, each page of the source under its own lock, then
- * writes it. No two locks are held together.
+ * before or after a write, never half of both. No two locks are held together.
  *
- * Of each unit of 512 bytes a page knows, in page_private(), whether it has been
- * written since it was last deallocated, and whether it has been declared
- * uncorrectable. What is not written is zero. An absent page is neither.
+ * Of each unit of 512 bytes a page knows whether it has been written since it was
+ * last deallocated, and whether it has been declared uncorrectable; of the first
+ * unit of each block, also its tuple of protection information. What is not
+ * written is zero, and nobody is to check it. An absent page is neither.
  */
-#include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "nvme-debug.h"
 
-#define NDBG_UNITS	(PAGE_SIZE / SECTOR_SIZE)
-static_assert(2 * NDBG_UNITS <= BITS_PER_LONG);
+static_assert(NDBG_UNITS <= BITS_PER_LONG);
+
+static const u8 ndbg_zeroes[PAGE_SIZE];
+
+/* What there is where there is no page. */
+const struct ndbg_page ndbg_absent = {
+	.data	= (void *)ndbg_zeroes,
+	.pi	= { [0 ... NDBG_UNITS - 1] = NDBG_PI_NONE },
+};
 
 /* Pages of all stores, so that a leak shows when the module goes. */
 static atomic_long_t ndbg_pages;
@@ -29,53 +35,52 @@ long ndbg_store_pages(void)
 	return atomic_long_read(&ndbg_pages);
 }
 
-static spinlock_t *ndbg_lock_of(struct ndbg_store *store, pgoff_t index)
-{
-	return &store->locks[index % NDBG_STORE_LOCKS];
-}
-
-/* The units of a page that hold @len bytes from @pos. */
-static unsigned long ndbg_units(u64 pos, size_t len)
-{
-	unsigned int first = offset_in_page(pos) >> SECTOR_SHIFT;
-
-	return GENMASK(first + (len >> SECTOR_SHIFT) - 1, first);
-}
-
-static unsigned long ndbg_bad_units(struct page *page)
-{
-	return page_private(page) >> NDBG_UNITS;
-}
-
 /* What they were before, uncorrectable or not, no longer counts. */
-static void ndbg_mark(struct page *page, unsigned long units, bool written)
+void ndbg_mark_written(struct ndbg_page *page, unsigned long units)
 {
-	unsigned long old = page_private(page) & ~(units | units << NDBG_UNITS);
-
-	set_page_private(page, written ? old | units : old);
+	page->written |= units;
+	page->bad &= ~units;
 }
 
-static void ndbg_free_page(struct page *page)
+/* Not written, in a page that is there. */
+void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len)
 {
-	set_page_private(page, 0);
-	__free_page(page);
+	unsigned int first = ndbg_unit(pos), nr = len >> SECTOR_SHIFT;
+
+	memset(page->data + offset_in_page(pos), 0, len);
+	memcpy(&page->pi[first], &ndbg_absent.pi[first], nr * sizeof(*page->pi));
+	page->written &= ~ndbg_units(pos, len);
+	page->bad &= ~ndbg_units(pos, len);
+}
+
+static void ndbg_free_page(struct ndbg_page *page)
+{
+	free_page((unsigned long)page->data);
+	kfree(page);
 	atomic_long_dec(&ndbg_pages);
 }
 
-static struct page *ndbg_alloc_page(void)
-{
-	/* Rather fail a write than have the OOM killer look for victims. */
-	struct page *page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_HIGHMEM |
-				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+/* Rather fail a write than have the OOM killer look for victims. */
+#define NDBG_GFP	(GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-	if (page)
-		atomic_long_inc(&ndbg_pages);
+static struct ndbg_page *ndbg_alloc_page(void)
+{
+	struct ndbg_page *page = kmemdup(&ndbg_absent, sizeof(*page), NDBG_GFP);
+
+	if (!page)
+		return NULL;
+	page->data = (void *)__get_free_page(NDBG_GFP | __GFP_ZERO);
+	if (!page->data) {
+		kfree(page);
+		return NULL;
+	}
+	atomic_long_inc(&ndbg_pages);
 	return page;
 }
 
 /* Takes *@page over, unless there is one, or no room for one. */
 static int ndbg_insert_page(struct ndbg_store *store, struct xa_state *xas,
-			    struct page **page)
+			    struct ndbg_page **page)
 {
 	if (xas_load(xas))
 		return 0;
@@ -93,7 +98,7 @@ static int ndbg_insert_page(struct ndbg_store *store, struct xa_state *xas,
 static int ndbg_add_page(struct ndbg_store *store, pgoff_t index)
 {
 	XA_STATE(xas, &store->pages, index);
-	struct page *page = ndbg_alloc_page();
+	struct ndbg_page *page = ndbg_alloc_page();
 	int err;
 
 	if (!page)
@@ -109,9 +114,9 @@ static int ndbg_add_page(struct ndbg_store *store, pgoff_t index)
 }
 
 /* Make page @index absent. It is the caller's then. */
-static struct page *ndbg_take_page(struct ndbg_store *store, pgoff_t index)
+static struct ndbg_page *ndbg_take_page(struct ndbg_store *store, pgoff_t index)
 {
-	struct page *page;
+	struct ndbg_page *page;
 
 	xa_lock(&store->pages);
 	page = __xa_erase(&store->pages, index);
@@ -155,7 +160,7 @@ void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes)
  */
 void ndbg_store_exit(struct ndbg_store *store)
 {
-	struct page *page;
+	struct ndbg_page *page;
 	unsigned long index;
 
 	xa_for_each(&store->pages, index, page) {
@@ -168,38 +173,56 @@ void ndbg_store_exit(struct ndbg_store *store)
 
 /*
  * What a walk that changes nothing does with each part that lies in one page.
- * @page may be NULL; @addr is where the part is in memory, zeroes if need be.
+ * Where there is protection information, a part is one block, which has been
+ * checked.
  */
-typedef int ndbg_part_fn(struct page *page, const void *addr, u64 pos,
-			 size_t len, struct ndbg_data *data);
+typedef int ndbg_part_fn(const struct ndbg_page *page, u64 pos, size_t len,
+			 struct ndbg_host *host);
+
+static int ndbg_look_at(const struct ndbg_page *page, u64 pos, size_t len,
+			struct ndbg_host *host, ndbg_part_fn *fn)
+{
+	const struct ndbg_pi *pi = host ? host->pi : NULL;
+	size_t n = pi ? 1 << pi->shift : len;
+	int err = 0;
+
+	if (page->bad & ndbg_units(pos, len))
+		return -EIO;
+	for (; len && !err; len -= n, pos += n) {
+		if (pi)
+			err = ndbg_pi_check_block(pi, pos,
+						  page->data + offset_in_page(pos),
+						  &page->pi[ndbg_unit(pos)]);
+		if (!err)
+			err = fn(page, pos, n, host);
+	}
+	return err;
+}
 
 static int ndbg_walk_part(struct ndbg_store *store, u64 pos, size_t len,
-			  struct ndbg_data *data, ndbg_part_fn *fn)
+			  struct ndbg_host *host, ndbg_part_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
-	struct page *page;
-	void *addr;
+	const struct ndbg_page *page;
 	int err;
 
 	spin_lock(ndbg_lock_of(store, index));
-	page = xa_load(&store->pages, index);
-	addr = kmap_local_page(page ?: ZERO_PAGE(0));
-	if (page && (ndbg_bad_units(page) & ndbg_units(pos, len)))
-		err = -EIO;
-	else
-		err = fn(page, addr + offset_in_page(pos), pos, len, data);
-	kunmap_local(addr);
+	page = xa_load(&store->pages, index) ?: &ndbg_absent;
+	err = ndbg_look_at(page, pos, len, host, fn);
 	spin_unlock(ndbg_lock_of(store, index));
 	return err;
 }
 
-/* Return: 0, -EIO for an uncorrectable block, or what @fn says. */
+/*
+ * Return: 0, -EIO for an uncorrectable block, an NVMe status for a wrong tuple, or
+ * what @fn says.
+ */
 static int ndbg_walk(struct ndbg_store *store, u64 pos, u64 len,
-		     struct ndbg_data *data, ndbg_part_fn *fn)
+		     struct ndbg_host *host, ndbg_part_fn *fn)
 {
 	while (len) {
 		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
-		int err = ndbg_walk_part(store, pos, n, data, fn);
+		int err = ndbg_walk_part(store, pos, n, host, fn);
 
 		if (err)
 			return err;
@@ -210,10 +233,13 @@ static int ndbg_walk(struct ndbg_store *store, u64 pos, u64 len,
 	return 0;
 }
 
-static int ndbg_read_part(struct page *page, const void *addr, u64 pos,
-			  size_t len, struct ndbg_data *data)
+static int ndbg_read_part(const struct ndbg_page *page, u64 pos, size_t len,
+			  struct ndbg_host *host)
 {
-	ndbg_data_put(data, addr, len);
+	ndbg_data_put(&host->data, page->data + offset_in_page(pos), len);
+	if (host->tuples)
+		ndbg_data_put(host->tuples, &page->pi[ndbg_unit(pos)],
+			      sizeof(*page->pi));
 	return 0;
 }
 
@@ -222,20 +248,28 @@ static int ndbg_read_part(struct page *page, const void *addr, u64 pos,
  * @store: where from
  * @pos: first byte
  * @len: bytes
- * @data: host memory, with room for @len bytes
+ * @host: host memory, with room for @len bytes and their tuples
  *
- * Return: 0, or -EIO at the first uncorrectable block.
+ * Return: 0, -EIO at the first uncorrectable block, or an NVMe status at the first
+ * wrong tuple.
  */
 int ndbg_store_read(struct ndbg_store *store, u64 pos, u64 len,
-		    struct ndbg_data *data)
+		    struct ndbg_host *host)
 {
-	return ndbg_walk(store, pos, len, data, ndbg_read_part);
+	return ndbg_walk(store, pos, len, host, ndbg_read_part);
 }
 
-static int ndbg_compare_part(struct page *page, const void *addr, u64 pos,
-			     size_t len, struct ndbg_data *data)
+/* Tuples are none of what is compared. */
+static int ndbg_compare_part(const struct ndbg_page *page, u64 pos, size_t len,
+			     struct ndbg_host *host)
 {
-	return ndbg_data_equal(data, addr, len) ? 0 : -EILSEQ;
+	struct t10_pi_tuple tuple;
+
+	if (!ndbg_data_equal(&host->data, page->data + offset_in_page(pos), len))
+		return -EILSEQ;
+	if (host->tuples)
+		ndbg_data_get(host->tuples, &tuple, sizeof(tuple));
+	return 0;
 }
 
 /**
@@ -243,18 +277,18 @@ static int ndbg_compare_part(struct page *page, const void *addr, u64 pos,
  * @store: where to look
  * @pos: first byte
  * @len: bytes
- * @data: host memory with @len bytes
+ * @host: host memory with @len bytes and their tuples
  *
- * Return: 0, -EILSEQ if not, or -EIO at an uncorrectable block before that.
+ * Return: 0, -EILSEQ if not; before that, as ndbg_store_read().
  */
 int ndbg_store_compare(struct ndbg_store *store, u64 pos, u64 len,
-		       struct ndbg_data *data)
+		       struct ndbg_host *host)
 {
-	return ndbg_walk(store, pos, len, data, ndbg_compare_part);
+	return ndbg_walk(store, pos, len, host, ndbg_compare_part);
 }
 
-static int ndbg_verify_part(struct page *page, const void *addr, u64 pos,
-			    size_t len, struct ndbg_data *data)
+static int ndbg_verify_part(const struct ndbg_page *page, u64 pos, size_t len,
+			    struct ndbg_host *host)
 {
 	return 0;
 }
@@ -264,22 +298,20 @@ static int ndbg_verify_part(struct page *page, const void *addr, u64 pos,
  * @store: where to look
  * @pos: first byte
  * @len: bytes
- * @data: not used
+ * @host: what there is to check
  *
- * Return: 0, or -EIO at the first uncorrectable block.
+ * Return: as ndbg_store_read().
  */
 int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len,
-		      struct ndbg_data *data)
+		      struct ndbg_host *host)
 {
-	return ndbg_walk(store, pos, len, NULL, ndbg_verify_part);
+	return ndbg_walk(store, pos, len, host, ndbg_verify_part);
 }
 
-static int ndbg_written_part(struct page *page, const void *addr, u64 pos,
-			     size_t len, struct ndbg_data *data)
+static int ndbg_written_part(const struct ndbg_page *page, u64 pos, size_t len,
+			     struct ndbg_host *host)
 {
-	unsigned long units = ndbg_units(pos, len);
-
-	return page && (page_private(page) & units) == units ? 0 : -ENODATA;
+	return ndbg_units(pos, len) & ~page->written ? -ENODATA : 0;
 }
 
 /**
@@ -296,17 +328,11 @@ int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len)
 	return ndbg_walk(store, pos, len, NULL, ndbg_written_part);
 }
 
-/*
- * What a walk that changes something does with each part that lies in one page,
- * which is present by then.
- */
-typedef void ndbg_update_fn(struct page *page, u64 pos, size_t len, void *ctx);
-
 static int ndbg_update_part(struct ndbg_store *store, u64 pos, size_t len,
 			    void *ctx, ndbg_update_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
-	struct page *page;
+	struct ndbg_page *page;
 	int err;
 
 	do {
@@ -322,11 +348,18 @@ static int ndbg_update_part(struct ndbg_store *store, u64 pos, size_t len,
 	return err;
 }
 
-/*
+/**
+ * ndbg_update - change something
+ * @store: to change
+ * @pos: first byte
+ * @len: bytes
+ * @ctx: for @fn
+ * @fn: does it, with each part that lies in one page, which is present by then
+ *
  * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
  * both cases blocks before the failing page are changed.
  */
-static int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
+int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
 		       ndbg_update_fn *fn)
 {
 	while (len) {
@@ -342,13 +375,30 @@ static int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
 	return 0;
 }
 
-static void ndbg_write_part(struct page *page, u64 pos, size_t len, void *data)
+static void ndbg_write_tuple(struct ndbg_page *page, u64 pos,
+			     struct ndbg_host *host)
 {
-	void *addr = kmap_local_page(page);
+	struct t10_pi_tuple *tuple = ndbg_tuple(page, pos);
 
-	ndbg_data_get(data, addr + offset_in_page(pos), len);
-	kunmap_local(addr);
-	ndbg_mark(page, ndbg_units(pos, len), true);
+	if (host->tuples)
+		ndbg_data_get(host->tuples, tuple, sizeof(*tuple));
+	else
+		ndbg_pi_make(host->pi, pos, page->data + offset_in_page(pos),
+			     tuple);
+}
+
+static void ndbg_write_part(struct ndbg_page *page, u64 pos, size_t len,
+			    void *ctx)
+{
+	struct ndbg_host *host = ctx;
+	size_t n = host->pi ? 1 << host->pi->shift : len;
+
+	ndbg_mark_written(page, ndbg_units(pos, len));
+	for (; len; len -= n, pos += n) {
+		ndbg_data_get(&host->data, page->data + offset_in_page(pos), n);
+		if (host->pi)
+			ndbg_write_tuple(page, pos, host);
+	}
 }
 
 /**
@@ -356,21 +406,20 @@ static void ndbg_write_part(struct page *page, u64 pos, size_t len, void *data)
  * @store: where to
  * @pos: first byte
  * @len: bytes
- * @data: host memory with @len bytes
+ * @host: host memory with @len bytes, and their tuples if they are not to be made
  *
  * Return: as ndbg_update().
  */
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_data *data)
+		     struct ndbg_host *host)
 {
-	return ndbg_update(store, pos, len, data, ndbg_write_part);
+	return ndbg_update(store, pos, len, host, ndbg_write_part);
 }
 
-static void ndbg_spoil_part(struct page *page, u64 pos, size_t len, void *ctx)
+static void ndbg_spoil_part(struct ndbg_page *page, u64 pos, size_t len, void *ctx)
 {
-	unsigned long units = ndbg_units(pos, len);
-
-	set_page_private(page, page_private(page) | units | units << NDBG_UNITS);
+	page->written |= ndbg_units(pos, len);
+	page->bad |= ndbg_units(pos, len);
 }
 
 /**
@@ -386,12 +435,9 @@ int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
 	return ndbg_update(store, pos, len, NULL, ndbg_spoil_part);
 }
 
-static void ndbg_flip_part(struct page *page, u64 pos, size_t len, void *ctx)
+static void ndbg_flip_part(struct ndbg_page *page, u64 pos, size_t len, void *ctx)
 {
-	u8 *addr = kmap_local_page(page);
-
-	addr[offset_in_page(pos)] ^= 1;
-	kunmap_local(addr);
+	((u8 *)page->data)[offset_in_page(pos)] ^= 1;
 }
 
 /**
@@ -410,21 +456,19 @@ int ndbg_store_flip(struct ndbg_store *store, u64 pos)
 static void ndbg_zero_part(struct ndbg_store *store, u64 pos, size_t len)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
-	struct page *page;
+	struct ndbg_page *page;
 
 	spin_lock(ndbg_lock_of(store, index));
 	page = xa_load(&store->pages, index);
-	if (page) {
-		memzero_page(page, offset_in_page(pos), len);
-		ndbg_mark(page, ndbg_units(pos, len), false);
-	}
+	if (page)
+		ndbg_zero_units(page, pos, len);
 	spin_unlock(ndbg_lock_of(store, index));
 }
 
 static void ndbg_drop_pages(struct ndbg_store *store, pgoff_t first,
 			    pgoff_t last)
 {
-	struct page *page;
+	struct ndbg_page *page;
 	unsigned long index;
 
 	xa_for_each_range(&store->pages, index, page, first, last) {
@@ -460,113 +504,4 @@ void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len)
 				(last >> PAGE_SHIFT) - 1);
 	if (last < end)
 		ndbg_zero_part(store, last, end - last);
-}
-
-/* What is in a page now, whatever becomes of it later. */
-static void ndbg_see_page(struct ndbg_gather *g, struct ndbg_store *from,
-			  pgoff_t index)
-{
-	struct page *page;
-
-	spin_lock(ndbg_lock_of(from, index));
-	page = xa_load(&from->pages, index);
-	g->seen_marks = page ? page_private(page) : 0;
-	if (g->seen_marks)
-		memcpy_from_page(g->seen, page, 0, PAGE_SIZE);
-	spin_unlock(ndbg_lock_of(from, index));
-	g->from = from;
-	g->index = index;
-}
-
-/* Gather @len bytes that lie in one page on both sides. */
-static int ndbg_gather_part(struct ndbg_gather *g, struct ndbg_store *from,
-			    u64 src, size_t len)
-{
-	unsigned int at = offset_in_page(src), to = offset_in_page(g->dst);
-	unsigned long units = ndbg_units(src, len);
-
-	if (g->from != from || g->index != src >> PAGE_SHIFT)
-		ndbg_see_page(g, from, src >> PAGE_SHIFT);
-	if (g->seen_marks >> NDBG_UNITS & units)
-		return -EIO;
-	units &= g->seen_marks;
-	if (units)
-		memcpy(g->page + to, g->seen + at, len);
-	else
-		memset(g->page + to, 0, len);
-	g->written |= units >> (at >> SECTOR_SHIFT) << (to >> SECTOR_SHIFT);
-	g->dst += len;
-	g->len += len;
-	return 0;
-}
-
-/* What was not written in the source is not written after this. */
-static void ndbg_put_part(struct page *page, u64 pos, size_t len, void *ctx)
-{
-	const struct ndbg_gather *g = ctx;
-
-	memcpy_to_page(page, offset_in_page(pos), g->page + offset_in_page(pos),
-		       len);
-	ndbg_mark(page, ndbg_units(pos, len), false);
-	ndbg_mark(page, g->written, true);
-}
-
-/**
- * ndbg_gather_flush - write what has been gathered
- * @g: copy; may go on
- *
- * A source that holds nothing leaves a destination that holds nothing.
- *
- * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. Then
- * it is still there, and not written.
- */
-int ndbg_gather_flush(struct ndbg_gather *g)
-{
-	u64 pos = ndbg_gather_pos(g);
-	int err = 0;
-
-	if (g->written)
-		err = ndbg_update(g->to, pos, g->len, g, ndbg_put_part);
-	else if (g->len)
-		ndbg_store_zero(g->to, pos, g->len);
-	if (err)
-		return err;
-	g->len = 0;
-	g->written = 0;
-	return 0;
-}
-
-/**
- * ndbg_store_copy - copy within a store, or between two
- * @g: copy; goes on where it was
- * @from: where from
- * @src: first byte to read
- * @len: bytes
- *
- * A page of either side is read or written at once, a page of the destination
- * not before it is full or flushed. Where ranges overlap a block holds what some
- * block of the source held, before or after: more is not promised.
- *
- * Return: 0; -EIO at an uncorrectable block, and all before it is written;
- * -ENOSPC when the store is full, -ENOMEM when the machine is.
- */
-int ndbg_store_copy(struct ndbg_gather *g, struct ndbg_store *from, u64 src,
-		    u64 len)
-{
-	while (len) {
-		size_t n = min3(len, (u64)PAGE_SIZE - offset_in_page(g->dst),
-				(u64)PAGE_SIZE - offset_in_page(src));
-		int err = ndbg_gather_part(g, from, src, n);
-
-		if (err)
-			return ndbg_gather_flush(g) ?: err;
-		if (!offset_in_page(g->dst))
-			err = ndbg_gather_flush(g);
-		if (err)
-			return err;
-		src += n;
-		len -= n;
-		cond_resched();
-	}
-	return 0;
 }

@@ -1,22 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * nvme-debug: media. See store.c.
+ * nvme-debug: media. See store.c and gather.c.
  */
 #ifndef NVME_DEBUG_STORE_H
 #define NVME_DEBUG_STORE_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/blkdev.h>
+#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
-#define NDBG_STORE_LOCKS	64
+#include "pi.h"
 
-struct ndbg_data;
+#define NDBG_STORE_LOCKS	64
+#define NDBG_UNITS		(PAGE_SIZE / SECTOR_SIZE)
+
+struct ndbg_host;
+
+/**
+ * struct ndbg_page - what a page of a store holds
+ * @data:	PAGE_SIZE bytes
+ * @written:	which units have been written since they were deallocated
+ * @bad:	which units are uncorrectable
+ * @pi:		tuples of the blocks that begin in each unit, if there is
+ *		protection information
+ */
+struct ndbg_page {
+	void			*data;
+	unsigned long		written;
+	unsigned long		bad;
+	struct t10_pi_tuple	pi[NDBG_UNITS];
+};
 
 /**
  * struct ndbg_store - sparse bytes, all zero until written
- * @pages:	page index to struct page; an absent page reads as zeroes. Its
+ * @pages:	page index to struct ndbg_page; an absent page reads as zeroes. Its
  *		lock is also that of the next two
  * @max_pages:	bound on @nr_pages
  * @nr_pages:	pages present
@@ -36,24 +57,60 @@ struct ndbg_store {
  * @to:		store to write to
  * @dst:	where what is read next goes
  * @len:	bytes gathered, those before @dst in its page
- * @written:	which units of that page are to count as written
- * @page:	what is gathered, where it is to be in the page
+ * @now:	what is gathered, where it is to be in the page
  * @from:	store of the page that was read last, or NULL
  * @index:	which page of @from
- * @seen_marks:	its page_private(), 0 if it held nothing
- * @seen:	its content, if it held anything
+ * @seen:	what it held
+ * @from_pi:	how tuples are checked that are read, NULL: there are none
+ * @to_pi:	how they are made, or checked, that are written; NULL: there are
+ *		none
  */
 struct ndbg_gather {
 	struct ndbg_store	*to;
 	u64			dst;
 	size_t			len;
-	unsigned long		written;
-	void			*page;
+	struct ndbg_page	now;
 	struct ndbg_store	*from;
 	pgoff_t			index;
-	unsigned long		seen_marks;
-	void			*seen;
+	struct ndbg_page	seen;
+	const struct ndbg_pi	*from_pi;
+	const struct ndbg_pi	*to_pi;
 };
+
+/* What a walk that changes something does with each part, see ndbg_update(). */
+typedef void ndbg_update_fn(struct ndbg_page *page, u64 pos, size_t len,
+			    void *ctx);
+
+/* For store.c and gather.c alone. */
+extern const struct ndbg_page ndbg_absent;
+void ndbg_mark_written(struct ndbg_page *page, unsigned long units);
+void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len);
+int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
+		ndbg_update_fn *fn);
+
+static inline spinlock_t *ndbg_lock_of(struct ndbg_store *store, pgoff_t index)
+{
+	return &store->locks[index % NDBG_STORE_LOCKS];
+}
+
+/* Which unit of its page is at @pos? */
+static inline unsigned int ndbg_unit(u64 pos)
+{
+	return offset_in_page(pos) >> SECTOR_SHIFT;
+}
+
+/* The units of a page that hold @len bytes from @pos. */
+static inline unsigned long ndbg_units(u64 pos, size_t len)
+{
+	unsigned int first = ndbg_unit(pos);
+
+	return GENMASK(first + (len >> SECTOR_SHIFT) - 1, first);
+}
+
+static inline struct t10_pi_tuple *ndbg_tuple(struct ndbg_page *page, u64 pos)
+{
+	return &page->pi[ndbg_unit(pos)];
+}
 
 /* The first byte that is not written yet. */
 static inline u64 ndbg_gather_pos(const struct ndbg_gather *g)
@@ -64,21 +121,23 @@ static inline u64 ndbg_gather_pos(const struct ndbg_gather *g)
 void ndbg_store_init(struct ndbg_store *store, u64 max_bytes);
 void ndbg_store_exit(struct ndbg_store *store);
 int ndbg_store_read(struct ndbg_store *store, u64 pos, u64 len,
-		    struct ndbg_data *data);
+		    struct ndbg_host *host);
 int ndbg_store_compare(struct ndbg_store *store, u64 pos, u64 len,
-		       struct ndbg_data *data);
+		       struct ndbg_host *host);
 int ndbg_store_verify(struct ndbg_store *store, u64 pos, u64 len,
-		      struct ndbg_data *data);
+		      struct ndbg_host *host);
 int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_flip(struct ndbg_store *store, u64 pos);
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_data *data);
+		     struct ndbg_host *host);
 void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len);
 void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes);
+long ndbg_store_pages(void);
+
+/* gather.c */
 int ndbg_gather_flush(struct ndbg_gather *g);
 int ndbg_store_copy(struct ndbg_gather *g, struct ndbg_store *from, u64 src,
 		    u64 len);
-long ndbg_store_pages(void);
 
 #endif /* NVME_DEBUG_STORE_H */

@@ -20,6 +20,8 @@
  *   sdlba= format=
  *   nr=           number of ranges that the command claims
  *   sopt=         source options of all ranges
+ *   elbt=N        expected reference tag of each range: its SLBA and N (formats 0 and 2)
+ *   elbat= elbatm=  expected application tag and its mask, of all ranges
  *   fill=BYTE     what is in all reserved and unused bytes of the list, too
  *
  * Exit status 0 if the command has completed, with whatever status.
@@ -48,9 +50,9 @@ struct range {
 
 static struct {
 	u64 opcode, flags, nsid, via, len, nr, sdlba, format, sopt, fill, time,
-		repeat;
+		repeat, elbt, elbat, elbatm;
 	u64 cdw[16];
-	bool has_via, has_len;
+	bool has_via, has_len, has_tags;
 	const char *in, *out;
 	struct range range[RANGES_MAX];
 	u32 nr_ranges;
@@ -120,6 +122,8 @@ static bool set_number(const char *key, const char *value)
 		{ "sdlba", &opt.sdlba },   { "format", &opt.format },
 		{ "sopt", &opt.sopt },	   { "fill", &opt.fill },
 		{ "time", &opt.time },	   { "repeat", &opt.repeat },
+		{ "elbt", &opt.elbt },	   { "elbat", &opt.elbat },
+		{ "elbatm", &opt.elbatm },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -128,6 +132,8 @@ static bool set_number(const char *key, const char *value)
 		*keys[i].to = whole_number(value);
 		opt.has_via |= keys[i].to == &opt.via;
 		opt.has_len |= keys[i].to == &opt.len;
+		opt.has_tags |= keys[i].to == &opt.elbt ||
+				keys[i].to == &opt.elbat;
 		return true;
 	}
 	return false;
@@ -206,7 +212,14 @@ static void *filled(size_t bytes)
 	return memset(data, opt.fill, bytes);
 }
 
-/* Source range entries of 32 or 40 bytes; tags stay as filled. */
+static void put_tags(u8 *entry, const struct range *r)
+{
+	put(entry + 24, r->slba + opt.elbt, 4);
+	put(entry + 28, opt.elbat, 2);
+	put(entry + 30, opt.elbatm, 2);
+}
+
+/* Source range entries of 32 or 40 bytes; tags stay as filled if none are given. */
 static void *build_list(void)
 {
 	size_t size = opt.format & 1 ? 40 : 32;
@@ -226,6 +239,8 @@ static void *build_list(void)
 		}
 		put(entry + 8, r->slba, 8);
 		put(entry + 16, r->blocks - 1, 2);
+		if (opt.has_tags)
+			put_tags(entry, r);
 	}
 	return list;
 }

@@ -235,9 +235,6 @@ test_namespaces() {
 	refused 'C54 first of a fused pair' 0x4002 1000 7+1 flags=1
 	refused 'C54 second of a fused pair' 0x4002 1000 7+1 flags=2
 	refused 'C54 both' 0x4002 1000 7+1 flags=3
-	for n in 40 41 46 47 48; do
-		skip "C$n" 'no protection information yet'
-	done
 	skip C43 'all of a subsystem is reachable: suite nvme_debug_faults'
 	skip C44 'a copy needs no resources but memory: suite nvme_debug_faults'
 }
