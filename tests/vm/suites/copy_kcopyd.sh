@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # dm-kcopyd lets the devices copy: snapshots, clones and mirrors, none of which knows. What it
 # promised before still holds when devices refuse, fail or hear a policy.
-# quick: yes
 # vm: --nvme 192M,mssrl=4096,mcl=65535,msrc=255 --nvme 64M --mem 1536 --timeout 120
 # with: build/tests/vm/copy_once
 # Names of disks have no blanks, and many functions are called by check.

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# quick: yes
 # leaks: yes
 # vm: --timeout 240
 # with: build/tests/vm/nvme_raw /usr/bin/chrt
