@@ -361,13 +361,15 @@ const struct verb verb_copy = {
 	.min_args = 2,
 	.max_args = 3,
 	.summary = "copy from one block device to another, or within one",
-	.doc = "Copy LENGTH bytes, or the ranges in FILE. Everything is checked "
-	       "before the first byte is written. The result tells how much "
-	       "the device copied and how much the kernel read and wrote.",
+	.doc = "Copy LENGTH bytes, or the ranges in FILE, over what is in DST, "
+	       "which must not be mounted or otherwise in use. Offsets and "
+	       "lengths are sizes like 64KiB. Everything is checked before "
+	       "the first byte is written. The result tells how much the "
+	       "device copied and how much the kernel read and wrote.",
 	.examples =
-		"  bpfcopy copy nvme0n1 nvme0n1@64GiB 16GiB\n"
+		"  bpfcopy copy nvme0n1 nvme0n1@2GiB 256MiB\n"
 		"  bpfcopy copy --verify --mode=emulate nvme0n1p1 nvme1n1p1 "
-		"512MiB\n"
+		"64MiB\n"
 		"  echo '0 1GiB 64KiB' | bpfcopy copy --ranges=- nvme0n1 "
 		"nvme0n1\n",
 	.overhead = "Offloaded, the host spends some 17000 instructions on a "

@@ -195,11 +195,13 @@ const struct verb verb_load = {
 	.min_args = 1,
 	.max_args = OPTIONS_ARGS_MAX,
 	.summary = "attach a policy to a disk, or replace it",
-	.doc = "POLICY is a shipped one (like threshold) or an object file (a "
-	       "name with a slash or ending in .o). It stays when this command "
-	       "ends, until unload or the removal of the disk. What was "
-	       "attached before is replaced atomically: every part of every "
-	       "copy is decided by one or the other.",
+	.doc = "Attach a policy, with these values of its parameters (`bpfcopy "
+	       "policy show POLICY' lists them). POLICY is a shipped one "
+	       "(adaptive, always, budget, empty, guard, never, threshold) or "
+	       "an object file (a name with a slash or ending in .o). It stays "
+	       "when this command ends, until unload, the removal of the disk "
+	       "or a reboot. What was attached before is replaced atomically: "
+	       "every part of every copy is decided by one or the other.",
 	.examples = "  bpfcopy load threshold --dev=nvme0n1 min_bytes=64KiB\n"
 		    "  bpfcopy load never --global\n"
 		    "  bpfcopy load ./mine.bpf.o --all --dry-run\n",

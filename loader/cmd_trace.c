@@ -391,11 +391,10 @@ const struct verb verb_trace = {
 	       "-o ndjson the first line is a hello, the last a bye with the "
 	       "totals; with -o json everything comes as one document at the "
 	       "end.",
-	.examples =
-		"  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
-		"  bpfcopy trace --tokens --count=5\n"
-		"  bpfcopy trace -o ndjson --duration=1min --fail-on-loss | "
-		"jq .latency_ns\n",
+	.examples = "  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
+		    "  bpfcopy trace --tokens --count=5\n"
+		    "  bpfcopy trace -o ndjson --duration=5s --fail-on-loss | "
+		    "jq .latency_ns\n",
 	.overhead = "While it runs, each copy costs about 800 instructions "
 		    "more (4 % of an offloaded copy of 4 KiB), with --tokens "
 		    "2400. Printing a row costs some 10000, on another "

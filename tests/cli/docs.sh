@@ -39,10 +39,11 @@ policies_are_in() {
 	for file in bpf/policy_*.bpf.c; do
 		name=${file#bpf/policy_}
 		name=${name%.bpf.c}
-		grep -qE "^\|.*\`$name\`" README.md || { echo "no $name"; return 1; }
+		grep -qE "^\|.*\`$name\`" README.md || { echo "README.md: no $name"; return 1; }
+		"$bpfcopy" load --help | grep -qE "\b$name\b" || { echo "load --help: no $name"; return 1; }
 	done
 }
-check 'README tells of every policy' policies_are_in
+check 'README and load --help tell of every policy' policies_are_in
 
 # anchor TEXT: of a heading.
 anchors() {
@@ -95,7 +96,7 @@ check 'targets of make that are named are there' targets_exist
 
 # commands FILE...: "VERB, tab, rest" of each bpfcopy that is spelt out.
 commands() {
-	spans "$@" | grep -oE '(^|[ |/;])bpfcopy [a-z]+.*' | sed -E 's/^.?bpfcopy //; s/ \| .*//; s/  .*//; s/\|[a-z].*//'
+	spans "$@" | grep -oE '(^|[ |/;])bpfcopy [a-z]+.*' | sed -E 's/^.?bpfcopy //; s/( \||;|  ).*//; s/\x27.*//'
 }
 options_exist() {
 	local line verb option
