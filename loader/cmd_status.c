@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "decision_rows.h"
 #include "exit.h"
 #include "kernel.h"
 #include "policy.h"
@@ -91,24 +92,6 @@ static const struct row_col trip_cols[] = {
 	{},
 };
 
-struct decision_row {
-	const char *device;
-	const char *reason;
-	const char *path;
-	uint64_t count;
-	uint64_t bytes;
-};
-
-static const struct row_col decision_cols[] = {
-	ROW_COL(struct decision_row, device, "device", "DEVICE", ROW_TEXT, 0),
-	ROW_COL(struct decision_row, reason, "reason", "REASON", ROW_TEXT, 0),
-	ROW_COL(struct decision_row, path, "path", "PATH", ROW_TEXT, 0),
-	ROW_COL(struct decision_row, count, "decisions", "DECISIONS", ROW_NUM,
-		0),
-	ROW_COL(struct decision_row, bytes, "bytes", "BYTES", ROW_SIZE, 0),
-	{},
-};
-
 static const struct row_desc feature_desc = { "feature", "features",
 					      feature_cols, false };
 static const struct row_desc policy_desc = { "policy", "policies", policy_cols,
@@ -116,9 +99,6 @@ static const struct row_desc policy_desc = { "policy", "policies", policy_cols,
 static const struct row_desc setting_desc = { "parameter", "parameters",
 					      setting_cols, false };
 static const struct row_desc trip_desc = { "trip", "trips", trip_cols, false };
-static const struct row_desc decision_desc = { "decision", "decisions",
-					       decision_cols, false };
-
 static void add_features(struct rows_part *part,
 			 const struct kernel_check *checks)
 {
@@ -167,23 +147,6 @@ static void add_settings(struct rows_part *part, const struct policy_info *info)
 	}
 }
 
-/* People are spared what never happened. */
-static void add_decisions(struct rows_part *part,
-			  const struct policy_info *info, bool all)
-{
-	struct target target;
-
-	target_of_number(info->dev, &target);
-	for (size_t i = 0; i < info->nr_counters; i++) {
-		const struct policy_counter *c = &info->counters[i];
-		struct decision_row row = { target.name, c->reason, c->path,
-					    c->count, c->bytes };
-
-		if (all || c->count)
-			rows_add(part, &row);
-	}
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -219,7 +182,7 @@ static int add_policies(struct rows *rows, bool all)
 {
 	struct rows_part *policies = rows_part(rows, &policy_desc);
 	struct rows_part *settings = rows_part(rows, &setting_desc);
-	struct rows_part *decisions = rows_part(rows, &decision_desc);
+	struct rows_part *decisions = decision_rows_part(rows);
 	struct rows_part *trips = rows_part(rows, &trip_desc);
 	struct policy_error error = {};
 	struct policy_info *list;
@@ -235,7 +198,7 @@ static int add_policies(struct rows *rows, bool all)
 	for (size_t i = 0; i < nr; i++)
 		add_settings(settings, &list[i]);
 	for (size_t i = 0; i < nr; i++)
-		add_decisions(decisions, &list[i], all);
+		decision_rows_add(decisions, &list[i], all);
 	for (size_t i = 0; i < nr; i++)
 		add_trips(trips, &list[i]);
 	free(list);

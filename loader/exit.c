@@ -73,6 +73,7 @@ static const struct meaning meanings[] = {
 
 	{ IN_FILE, ENOENT, EXIT_FAILED, "no such file" },
 	{ IN_FILE, EACCES, EXIT_NO_PERM, NULL },
+	{ IN_FILE, EBADFD, EXIT_FAILED, "not a regular file" },
 
 	{ IN_GENERAL, EPERM, EXIT_NO_PERM, "permission denied (try as root)" },
 	{ IN_GENERAL, EACCES, EXIT_NO_PERM, "permission denied (try as root)" },

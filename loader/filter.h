@@ -6,6 +6,7 @@
 #define BPFCOPY_FILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "options.h"
@@ -38,6 +39,14 @@ struct copy_filter {
  * Return: EXIT_OK, or the exit status after a message.
  */
 int filter_of_options(const struct options *opts, struct copy_filter *filter);
+
+/**
+ * filter_text() - "all copies", or "copies with --dev=nvme0n1 --errors"
+ * @buf: filled, cut if it is too small
+ *
+ * Return: @buf.
+ */
+char *filter_text(const struct options *opts, char *buf, size_t size);
 
 /** filter_at_start() - does it ask for anything known when a copy begins? */
 bool filter_at_start(const struct copy_filter *filter);

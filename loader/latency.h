@@ -17,4 +17,14 @@
  */
 __u64 latency_percentile(const struct latency_hist *hist, unsigned int percent);
 
+/**
+ * latency_permille() - the same for some of the buckets
+ * @slots: copies in each of them, from the first on
+ * @nr: how many buckets
+ * @per_mille: 1 to 1000
+ *
+ * Return: as latency_percentile().
+ */
+__u64 latency_permille(const __u64 *slots, __u32 nr, unsigned int per_mille);
+
 #endif /* BPFCOPY_LATENCY_H */

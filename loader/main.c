@@ -64,6 +64,8 @@ static int run(int argc, char **argv, struct options *opts)
 		/* The last word stands where a parser expects the program. */
 		options_parse(*v, argc - words + 1, argv + words - 1, opts,
 			      OPTIONS_EXIT);
+		if (opts->output == ROWS_PROM && (*v)->bit != V_STATS)
+			return options_usage(*v, "only stats prints metrics");
 		return (*v)->run(opts);
 	}
 	return no_such_verb(argc, argv);

@@ -27,6 +27,11 @@ enum long_only {
 	KEY_MIN_SIZE,
 	KEY_PATH,
 	KEY_ORIGIN,
+	KEY_BY,
+	KEY_MAX_SERIES,
+	KEY_HEATMAP,
+	KEY_COLLECT,
+	KEY_TEXTFILE,
 	KEY_ROOT,
 	KEY_CONFIG,
 	KEY_SNAPSHOT,
@@ -37,11 +42,12 @@ enum long_only {
 };
 
 const struct option_def option_table[] = {
-	{ "output", 'o', OPTION_WORD, "table|json|ndjson",
-	  "how to print (default: table)", OPT(output), V_ALL },
+	{ "output", 'o', OPTION_WORD, "table|json|ndjson|prom",
+	  "how to print (default: table); prom is for stats", OPT(output),
+	  V_ALL },
 	{ "dev", 'd', OPTION_TEXT, "DEV",
 	  "this device: a name, a path in /dev, a by-id link", OPT(dev),
-	  V_LOAD | V_UNLOAD | V_TRACE },
+	  V_LOAD | V_UNLOAD | V_TRACE | V_HIST },
 	{ "all", 'a', OPTION_FLAG, NULL,
 	  "every disk; load takes those that can copy by themselves, unload "
 	  "those with a policy, and the global slot",
@@ -71,22 +77,24 @@ const struct option_def option_table[] = {
 	{ "tokens", KEY_TOKENS, OPTION_FLAG, NULL,
 	  "also a row per step in the life of a token", OPT(tokens), V_TRACE },
 	{ "errors", KEY_ERRORS, OPTION_FLAG, NULL, "only copies that failed",
-	  OPT(errors), V_TRACE },
+	  OPT(errors), V_TRACE | V_HIST },
 	{ "fail-on-loss", KEY_FAIL_ON_LOSS, OPTION_FLAG, NULL,
 	  "exit with 7 if events were lost", OPT(fail_on_loss),
-	  V_TRACE | V_TOKENS },
+	  V_TRACE | V_HIST | V_TOKENS | V_STATS },
 	{ "pid", 'p', OPTION_NUMBER, "PID", "only copies of this process",
-	  OPT(pid), V_TRACE },
+	  OPT(pid), V_TRACE | V_HIST },
 	{ "path", KEY_PATH, OPTION_WORD, "offload|emulate|mixed",
-	  "only copies that took this path", OPT(path), V_TRACE },
+	  "only copies that took this path", OPT(path), V_TRACE | V_HIST },
 	{ "origin", KEY_ORIGIN, OPTION_WORD,
 	  "kernel|ioctl|io_uring|copy_file_range|kcopyd|nvmet",
-	  "only copies that were asked for this way", OPT(origin), V_TRACE },
+	  "only copies that were asked for this way", OPT(origin),
+	  V_TRACE | V_HIST },
 	{ "min-latency", KEY_MIN_LATENCY, OPTION_TIME, "TIME",
 	  "only copies that took at least so long", OPT(min_latency_ns),
-	  V_TRACE },
+	  V_TRACE | V_HIST },
 	{ "min-size", KEY_MIN_SIZE, OPTION_SIZE, "SIZE",
-	  "only copies of at least so many bytes", OPT(min_bytes), V_TRACE },
+	  "only copies of at least so many bytes", OPT(min_bytes),
+	  V_TRACE | V_HIST },
 	{ "count", 'n', OPTION_NUMBER, "N",
 	  "end after N copies; tokens: after N leaks or screens", OPT(count),
 	  V_TRACE | V_TOKENS },
@@ -102,10 +110,10 @@ const struct option_def option_table[] = {
 	{ "key", KEY_KEY, OPTION_TEXT, "KEY", "only this key", OPT(key),
 	  V_POLICY_EXPLAIN },
 	{ "duration", 't', OPTION_TIME, "TIME", "end after so long",
-	  OPT(duration_ns), V_TRACE | V_TOKENS },
+	  OPT(duration_ns), V_TRACE | V_HIST | V_TOKENS },
 	{ "interval", 'i', OPTION_TIME, "TIME",
-	  "from one screen to the next (default: 1s)", OPT(interval_ns),
-	  V_TOKENS },
+	  "from one screen to the next (default: 1s; hist: only at the end)",
+	  OPT(interval_ns), V_HIST | V_TOKENS },
 	{ "watch", KEY_WATCH, OPTION_FLAG, NULL,
 	  "again and again, in place on a terminal", OPT(watch), V_TOKENS },
 	{ "leaks", KEY_LEAKS, OPTION_FLAG, NULL,
@@ -115,6 +123,22 @@ const struct option_def option_table[] = {
 	{ "older-than", KEY_OLDER_THAN, OPTION_TIME, "TIME",
 	  "only tokens of this age and more (default: 0; with --leaks: 10s)",
 	  OPT(older_than_ns), V_TOKENS },
+	{ "by", KEY_BY, OPTION_WORDS, "dev|path|policy|origin",
+	  "tell copies apart by these, separated by commas; policy is who "
+	  "decided (default: dev,path)",
+	  OPT(by), V_HIST },
+	{ "max-series", KEY_MAX_SERIES, OPTION_NUMBER, "N",
+	  "room for so many combinations of what copies are told apart by "
+	  "(default: 64 to 1024, by the number of processors)",
+	  OPT(max_series), V_HIST | V_STATS },
+	{ "heatmap", KEY_HEATMAP, OPTION_TEXT, "FILE",
+	  "at the end draw latency over time to FILE, a .svg or .html",
+	  OPT(heatmap), V_HIST },
+	{ "collect", KEY_COLLECT, OPTION_WORD, "start|stop",
+	  "count copies from now on, or no longer", OPT(collect), V_STATS },
+	{ "textfile", KEY_TEXTFILE, OPTION_TEXT, "FILE",
+	  "write metrics to FILE, which is replaced as a whole", OPT(textfile),
+	  V_STATS },
 	{},
 };
 
@@ -179,9 +203,33 @@ static int parse_word(const struct option_def *def, const char *arg,
 		return index;
 	}
 	/* 0 is "not given"; the others have a default, which comes first. */
-	*value = (uint64_t)index +
-		 (def->key == KEY_PATH || def->key == KEY_ORIGIN);
+	*value = (uint64_t)index + (def->key == KEY_PATH ||
+				    def->key == KEY_ORIGIN ||
+				    def->key == KEY_COLLECT);
 	return 0;
+}
+
+static int parse_words(const struct option_def *def, const char *arg,
+		       uint64_t *value, const char **why)
+{
+	char word[32];
+	int index;
+
+	*value = 0;
+	for (;; arg++) {
+		size_t len = strcspn(arg, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, arg);
+		index = options_word(def->arg, word);
+		if (index < 0) {
+			*why = def->arg;
+			return index;
+		}
+		*value |= 1ULL << index;
+		arg += len;
+		if (!*arg)
+			return 0;
+	}
 }
 
 /* Stores the value of an option. Sets @why when it is refused. */
@@ -199,6 +247,8 @@ static int set_option(struct options *opts, const struct option_def *def,
 		return 0;
 	case OPTION_WORD:
 		return parse_word(def, arg, member, why);
+	case OPTION_WORDS:
+		return parse_words(def, arg, member, why);
 	case OPTION_NUMBER:
 		return parse_number(arg, member, why);
 	case OPTION_SIZE:
@@ -229,7 +279,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	if (set_option(parse->opts, def, arg, &why)) {
 		argp_error(state, "--%s=%s: %s%s", def->name, arg,
-			   def->kind == OPTION_WORD ? "want one of " : "", why);
+			   why == def->arg ? "want one of " : "", why);
 		return EINVAL;
 	}
 	return 0;

@@ -30,7 +30,9 @@ enum verb_bit {
 	V_POLICY_APPLY = 1 << 10,
 	V_POLICY_REVERT = 1 << 11,
 	V_TOKENS = 1 << 12,
-	V_ALL = (1 << 13) - 1,
+	V_HIST = 1 << 13,
+	V_STATS = 1 << 14,
+	V_ALL = (1 << 15) - 1,
 };
 
 /* Indexes of the words of --mode. */
@@ -62,6 +64,11 @@ enum copy_mode {
  * @origin: --origin; 1 + index of its word, which is enum blk_copy_origin
  * @count: --count
  * @duration_ns: --duration
+ * @by: --by; a bit per word, which is enum hist_by
+ * @max_series: --max-series
+ * @heatmap: --heatmap, a file name
+ * @collect: --collect; 1 + index of its word
+ * @textfile: --textfile, a file name
  * @min_latency_ns: --min-latency
  * @min_bytes: --min-size
  * @watch: --watch
@@ -94,6 +101,11 @@ struct options {
 	uint64_t origin;
 	uint64_t count;
 	uint64_t duration_ns;
+	uint64_t by;
+	uint64_t max_series;
+	const char *heatmap;
+	uint64_t collect;
+	const char *textfile;
 	uint64_t min_latency_ns;
 	uint64_t min_bytes;
 	bool watch;
@@ -112,6 +124,7 @@ enum option_kind {
 	OPTION_FLAG,   /* bool */
 	OPTION_TEXT,   /* const char * */
 	OPTION_WORD,   /* uint64_t: index of the word in @arg, "a|b|c" */
+	OPTION_WORDS,  /* uint64_t: a bit per word in @arg; given as "a,c" */
 	OPTION_NUMBER, /* uint64_t, not 0 */
 	OPTION_SIZE,   /* uint64_t, bytes */
 	OPTION_TIME,   /* uint64_t, nanoseconds */

@@ -23,6 +23,7 @@ enum rows_format {
 	ROWS_TABLE,
 	ROWS_JSON,
 	ROWS_NDJSON,
+	ROWS_PROM, /* no rows at all: see prom.h */
 };
 
 /* A number that is not known: "-" in a table, null in JSON. */

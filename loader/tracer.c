@@ -14,12 +14,27 @@
 
 #include "policy_internal.h"
 
-uint64_t tracer_now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t tracer_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* Between two readings of one clock, the other was read. */
+uint64_t tracer_clock_offset(void)
+{
+	uint64_t before = clock_ns(CLOCK_MONOTONIC);
+	uint64_t real = clock_ns(CLOCK_REALTIME);
+	uint64_t after = clock_ns(CLOCK_MONOTONIC);
+
+	return real - (before + (after - before) / 2);
 }
 
 /* A tracepoint NAME has a typedef btf_trace_NAME. */

@@ -15,6 +15,13 @@
 uint64_t tracer_now_ns(void);
 
 /**
+ * tracer_clock_offset() - CLOCK_REALTIME - CLOCK_MONOTONIC, in nanoseconds
+ *
+ * Wraps around if the time of day is before the epoch.
+ */
+uint64_t tracer_clock_offset(void);
+
+/**
  * tracer_check_kernel() - does this kernel trace copies?
  * @err: filled if not
  *

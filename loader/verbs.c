@@ -8,6 +8,7 @@ const struct verb *const verbs[] = {
 	&verb_load,	     &verb_unload,
 	&verb_status,	     &verb_copy,
 	&verb_trace,	     &verb_tokens,
+	&verb_hist,	     &verb_stats,
 	&verb_policy_check,  &verb_policy_explain,
 	&verb_policy_show,   &verb_policy_apply,
 	&verb_policy_revert, NULL,

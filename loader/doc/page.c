@@ -34,11 +34,13 @@ static const struct {
 	{ "/sys/fs/bpf/bpfcopy/MAJOR:MINOR/",
 	  "attached policies: what keeps them when the command has ended",
 	  V_BPF },
+	{ "/sys/fs/bpf/bpfcopy/hist/",
+	  "counters of copies, from --collect=start on", V_STATS },
 	{ "/sys/block/DEV/queue/copy_max_bytes",
 	  "the most that one command may copy; 0 turns offload off",
 	  V_DEVICES },
 	{ "/sys/kernel/btf/vmlinux", "where the kernel says what it has",
-	  V_BPF | V_TRACE | V_TOKENS },
+	  V_BPF | V_TRACE | V_TOKENS | V_HIST | V_STATS },
 	{ "/proc/kallsyms", "names of the functions in stacks", V_TOKENS },
 };
 

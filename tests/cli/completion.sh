@@ -42,7 +42,7 @@ offers 'option before the verb' '--help --output --usage --version' -
 offers 'options' "$(options_of trace)" trace --
 offers 'options of two words' "$(options_of 'policy explain')" policy explain --
 offers 'option, a part' '--min-latency --min-size' trace --min
-offers 'words of an option' 'json ndjson table' status --output = ''
+offers 'words of an option' 'json ndjson prom table' status --output = ''
 offers 'words of an option, a part' 'offload' trace --path = o
 offers 'words of an option, before the =' 'emulate mixed offload' trace --path =
 offers 'words of a short option' 'json' status -o j

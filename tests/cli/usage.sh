@@ -24,6 +24,9 @@ refuse 'two halves in one word' 2 "no verb .dev list'" 'dev list'
 refuse 'unknown option' 2 "unrecognized option '--frobnicate'" status --frobnicate
 refuse 'option of another verb' 2 "unrecognized option '--tokens'" status --tokens
 refuse 'unknown format' 2 'want one of table\|json\|ndjson' status -o xml
+refuse 'metrics of what has none' 2 'only stats prints metrics' status -o prom
+refuse 'stats: two things at once' 2 'exclude each other' stats --collect=start --textfile=a
+refuse 'stats: collect what?' 2 'want one of start.stop' stats --collect=now
 refuse 'unknown format, before the verb' 2 'want one of table' -o xml status
 refuse 'too many arguments' 2 'unexpected argument .extra' status extra
 refuse 'too few arguments' 2 'want DEV' dev show
@@ -35,6 +38,9 @@ done
 refuse 'step without unit' 2 'step=4096: .*like 64KiB' copy --step=4096 nvme0n1 nvme0n1 4KiB
 refuse 'time without unit' 2 'min-latency=5: .*like 500us' trace --min-latency=5
 refuse 'duration without unit' 2 'duration=5: .*like 500us' trace --duration=5
+refuse 'hist: told apart by what?' 2 'want one of dev.path.policy.origin' hist --by=dev,colour
+refuse 'hist: by nothing' 2 'want one of dev.path.policy.origin' hist --by=
+refuse 'hist: no kind of picture' 2 'ends in .svg or .html' hist --heatmap=latency.png
 refuse 'count of 0' 2 'above 0' trace --count=0
 refuse 'length without unit' 2 'length .4096.*like 64KiB' copy nvme0n1 nvme0n1 4096
 refuse 'offset without unit' 2 'offset .5. of nvme0n1.*like 64KiB' copy nvme0n1 nvme0n1@5 4KiB
