@@ -32,7 +32,8 @@ enum verb_bit {
 	V_TOKENS = 1 << 12,
 	V_HIST = 1 << 13,
 	V_STATS = 1 << 14,
-	V_ALL = (1 << 15) - 1,
+	V_TOP = 1 << 15,
+	V_ALL = (1 << 16) - 1,
 };
 
 /* Indexes of the words of --mode. */
@@ -72,6 +73,7 @@ enum copy_mode {
  * @min_latency_ns: --min-latency
  * @min_bytes: --min-size
  * @watch: --watch
+ * @batch: --batch
  * @interval_ns: --interval
  * @leaks: --leaks
  * @older_than_ns: --older-than
@@ -109,6 +111,7 @@ struct options {
 	uint64_t min_latency_ns;
 	uint64_t min_bytes;
 	bool watch;
+	bool batch;
 	uint64_t interval_ns;
 	bool leaks;
 	uint64_t older_than_ns;

@@ -2,10 +2,10 @@
 #include "tokens_rows.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "device.h"
 #include "latency.h"
+#include "tracer.h"
 #include "words.h"
 
 /* By enum token_state. */
@@ -95,14 +95,6 @@ const struct row_desc tokens_lifetime_desc = { "lifetime", "lifetimes",
 					       lifetime_cols, false };
 const struct row_desc tokens_bye_desc = { "bye", NULL, sum_cols, false };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t known(uint64_t value, bool is)
 {
 	return is ? value : ROWS_NONE;
@@ -115,7 +107,7 @@ int tokens_add_token(struct rows_part *part, const struct token *token,
 	const struct token_holder *holder = &kept->holder;
 	bool copy_seen = holder->origin != TOKENS_NO_ORIGIN;
 	struct token_row row = {
-		.ts_ns = clock_ns(),
+		.ts_ns = tracer_clock_ns(),
 		.id = token->id,
 		.age_ns = token->age_ns,
 		.state = word_of(states, sizeof(states) / sizeof(*states),
@@ -170,7 +162,7 @@ int tokens_sum(struct tokens_view *view, uint64_t alive, uint64_t leaks,
 	struct latency_hist hist;
 	int err;
 
-	*out = (struct tokens_sum){ .ts_ns = clock_ns(),
+	*out = (struct tokens_sum){ .ts_ns = tracer_clock_ns(),
 				    .alive = alive,
 				    .leaks = leaks };
 	err = tokens_totals(view, &out->totals);

@@ -37,6 +37,11 @@ uint64_t tracer_clock_offset(void)
 	return real - (before + (after - before) / 2);
 }
 
+uint64_t tracer_clock_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
 /* A tracepoint NAME has a typedef btf_trace_NAME. */
 int tracer_check_kernel(struct policy_error *err)
 {
@@ -77,19 +82,36 @@ int tracer_sum_percpu(const struct bpf_map *map, const void *key, uint64_t *sum)
 	return error;
 }
 
+static bool get_info(const struct bpf_program *prog, struct bpf_prog_info *info)
+{
+	__u32 len = sizeof(*info);
+	int fd = bpf_program__fd(prog);
+
+	*info = (struct bpf_prog_info){ 0 };
+	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, info, &len);
+}
+
 uint64_t tracer_skipped_runs(const struct bpf_object *obj)
 {
+	struct bpf_prog_info info;
 	struct bpf_program *prog;
 	uint64_t sum = 0;
 
-	bpf_object__for_each_program(prog, obj) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-		int fd = bpf_program__fd(prog);
-
-		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
+	bpf_object__for_each_program(prog, obj)
+		if (get_info(prog, &info))
 			sum += info.recursion_misses;
-	}
+	return sum;
+}
+
+uint64_t tracer_run_time(const struct bpf_object *obj)
+{
+	struct bpf_prog_info info;
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, obj)
+		if (get_info(prog, &info))
+			sum += info.run_time_ns;
 	return sum;
 }
 

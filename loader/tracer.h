@@ -14,6 +14,9 @@
 /** tracer_now_ns() - CLOCK_MONOTONIC, which is bpf_ktime_get_ns() */
 uint64_t tracer_now_ns(void);
 
+/** tracer_clock_ns() - CLOCK_REALTIME */
+uint64_t tracer_clock_ns(void);
+
 /**
  * tracer_clock_offset() - CLOCK_REALTIME - CLOCK_MONOTONIC, in nanoseconds
  *
@@ -47,6 +50,14 @@ int tracer_sum_percpu(const struct bpf_map *map, const void *key,
  * A program that would interrupt itself on a CPU does not run.
  */
 uint64_t tracer_skipped_runs(const struct bpf_object *obj);
+
+/**
+ * tracer_run_time() - how long programs ran, in nanoseconds
+ * @obj: the programs, loaded
+ *
+ * The kernel counts that only with kernel.bpf_stats_enabled.
+ */
+uint64_t tracer_run_time(const struct bpf_object *obj);
 
 /**
  * tracer_settle() - wait until no detached program runs any more

@@ -18,6 +18,7 @@ extern const struct verb verb_policy_show;
 extern const struct verb verb_copy;
 extern const struct verb verb_trace;
 extern const struct verb verb_tokens;
+extern const struct verb verb_top;
 extern const struct verb verb_hist;
 extern const struct verb verb_stats;
 extern const struct verb verb_policy_check;

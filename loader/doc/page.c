@@ -40,7 +40,7 @@ static const struct {
 	  "the most that one command may copy; 0 turns offload off",
 	  V_DEVICES },
 	{ "/sys/kernel/btf/vmlinux", "where the kernel says what it has",
-	  V_BPF | V_TRACE | V_TOKENS | V_HIST | V_STATS },
+	  V_BPF | V_TRACE | V_TOKENS | V_HIST | V_STATS | V_TOP },
 	{ "/proc/kallsyms", "names of the functions in stacks", V_TOKENS },
 };
 

@@ -31,8 +31,9 @@ guest_programs=(
 	strace
 )
 
-# Too big for every boot (60 and 200 MB with their libraries): see wanted_programs.
-heavy_programs=(fio bpftrace)
+# Too big for every boot (60 and 200 MB with their libraries), or needed by one suite only: see
+# wanted_programs.
+heavy_programs=(fio bpftrace tmux)
 
 # wanted_programs WORD...: the heavy programs that a command, or the script of tests/ that
 # it runs, mentions.
@@ -145,6 +146,9 @@ fill_system() {
 	add_mounts "$root"
 	# Without this cache each program looks for its libraries in a dozen folders.
 	/sbin/ldconfig -X -r "$root" -f /dev/null /usr/lib/x86_64-linux-gnu
+	mkdir -p "$root/usr/lib/terminfo"
+	(cd /lib/terminfo && cp --parents d/dumb l/linux s/screen s/screen-256color t/tmux-256color \
+		v/vt100 x/xterm "$root/usr/lib/terminfo/")
 	mkdir -p "$root/usr/lib/locale"
 	cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"
 	cp "$top/tests/vm/init" "$root/init"

@@ -17,6 +17,9 @@ if [ ! -e /sys/block/nvme0n1/queue/copy_max_bytes ]; then
 	finish
 fi
 
+# The terminal that they run on.
+export TERM=linux
+
 #
 # What examples name
 #
