@@ -418,7 +418,7 @@ test_modinfo() {
 			'Invalid argument'
 		echo "$default" >$params/"$name"
 	done < <(modinfo -p nvme-debug)
-	check_equal 'modinfo: parameters with unit, range and default' $nr 12
+	check_equal 'modinfo: parameters with unit, range and default' $nr 13
 }
 
 modprobe nvme-debug i_know=1
