@@ -46,9 +46,12 @@ NDBG_SUBSYS(PARAM, copy_formats, NUMBER, "1", "15", "5", IDLE,
 NDBG_SUBSYS(PARAM, fast_copy, NUMBER, "0", "2", "1", IDLE,
 	    ": 0 refused with DNR, 1 copied, 2 refused without DNR",
 	    "Copy: what becomes of Fast Copy Only")
+NDBG_SUBSYS(PARAM, write_cache, BYTES, "0", "1G", "0", IDLE, NDBG_BYTES_UNIT "; 0: none",
+	    "Volatile write cache: most that a namespace has in it")
 NDBG_SUBSYS(RW, multipath, EITHER, "0", "1", "1", IDLE, "")
 NDBG_SUBSYS(RW, anatt, NUMBER, "1", "255", "10", IDLE, " seconds")
 NDBG_SUBSYS(RW, aerl, NUMBER, "0", "15", "3", IDLE, " event requests less one")
+NDBG_SUBSYS(WO, power_cut, NUMBER, "0", NDBG_U32, ", a seed", ndbg_power_cut)
 NDBG_SUBSYS(WO, reset, WORD, "", "", "", ndbg_subsys_reset, .names = ndbg_all)
 
 NDBG_NS(PARAM, size, BYTES, "1M", "16T", "256M", ALWAYS, NDBG_BYTES_UNIT,

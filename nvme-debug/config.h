@@ -52,6 +52,8 @@ enum ndbg_fast_copy {
  * @aerl:	event requests a controller holds, 0's based
  * @copy_formats: descriptor formats it has, BIT(format)
  * @fast_copy:	enum ndbg_fast_copy
+ * @write_cache: bytes that a namespace may have in its volatile write cache,
+ *		0 = there is none
  * @copy:	1 if its controllers have the Copy command, or 0
  * @multipath:	1 if it may have several controllers, with ANA, or 0
  * @serial:	serial number
@@ -64,6 +66,7 @@ struct ndbg_subsys_config {
 	u64	aerl;
 	u64	copy_formats;
 	u64	fast_copy;
+	u64	write_cache;
 	u64	copy;
 	u64	multipath;
 	char	serial[20 + 1];

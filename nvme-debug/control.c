@@ -45,6 +45,12 @@ static int ndbg_subsys_reset(struct config_item *item, u64 what)
 	return 0;
 }
 
+static int ndbg_power_cut(struct config_item *item, u64 seed)
+{
+	ndbg_subsys_power_cut(to_ndbg_subsys(item), seed);
+	return 0;
+}
+
 #define NDBG_SUBSYS(_how, ...) NDBG_ATTR_##_how(subsys, __VA_ARGS__)
 #include "attrs.h"
 

@@ -467,6 +467,7 @@ static u16 ndbg_copy_all(struct ndbg_copy *copy)
 	copy->pos = ndbg_copy_start(copy);
 	copy->gather = (struct ndbg_gather) {
 		.to		= &copy->cmd->ns->store,
+		.max_cached	= ndbg_max_cached(copy->cmd),
 		.dst		= copy->pos,
 		.now.data	= page_address(pages),
 		.seen.data	= page_address(pages) + PAGE_SIZE,
@@ -542,7 +543,7 @@ u64 ndbg_copy_blocks(struct ndbg_cmd *cmd)
  * @cmd: the command
  *
  * Between namespaces without protection information PRINFO and tags are ignored.
- * There is no cache, so Force Unit Access is always honoured.
+ * Force Unit Access writes through the cache.
  *
  * Return: NVMe status, or NDBG_HELD; on failure DW0 is the first range not
  * copied.

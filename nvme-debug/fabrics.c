@@ -131,6 +131,14 @@ void ndbg_fabrics_stop(struct ndbg_ctrl *ctrl)
 	cancel_delayed_work_sync(&ctrl->kato_work);
 }
 
+static void ndbg_shutdown_flush(struct ndbg_ctrl *ctrl)
+{
+	int idx = srcu_read_lock(&ctrl->media);
+
+	ndbg_flush_all(ctrl->subsys);
+	srcu_read_unlock(&ctrl->media, idx);
+}
+
 static void ndbg_write_cc(struct ndbg_ctrl *ctrl, u32 cc)
 {
 	u32 rose = cc & ~ctrl->cc, fell = ~cc & ctrl->cc;
@@ -147,6 +155,7 @@ static void ndbg_write_cc(struct ndbg_ctrl *ctrl, u32 cc)
 	}
 	if (rose & NVME_CC_SHN_MASK) {
 		ndbg_disconnect_queues(ctrl, 1);
+		ndbg_shutdown_flush(ctrl);
 		ctrl->csts |= NVME_CSTS_SHST_CMPLT;
 	}
 }
@@ -288,6 +297,9 @@ static u16 ndbg_connect(struct ndbg_cmd *cmd)
 		return NVME_SC_INTERNAL;
 	ndbg_data_init(&cursor, cmd);
 	ndbg_data_get(&cursor, data, sizeof(*data));
+	/* Not before a power cut is over. */
+	mutex_lock(&ndbg_lock);
+	mutex_unlock(&ndbg_lock);
 	mutex_lock(&ctrl->regs_lock);
 	status = ndbg_connect_locked(cmd, data);
 	mutex_unlock(&ctrl->regs_lock);

@@ -20,6 +20,7 @@
 static const u32 ndbg_plain_features[NDBG_NR_FEATURES] = {
 	[NVME_FEAT_ARBITRATION]		= 0xffffff07,
 	[NVME_FEAT_TEMP_THRESH]		= NVME_TEMP_THRESH_MASK,
+	[NVME_FEAT_VOLATILE_WC]		= NDBG_WCE,
 	[NVME_FEAT_WRITE_ATOMIC]	= 0x00000001,
 	[NVME_FEAT_ASYNC_EVENT]		= 0xff | NVME_AEN_CFG_NS_ATTR |
 					  NVME_AEN_CFG_ANA_CHANGE,
@@ -68,6 +69,8 @@ void ndbg_features_reset(struct ndbg_ctrl *ctrl)
 {
 	lockdep_assert_held(&ctrl->regs_lock);
 	memset(ctrl->features, 0, sizeof(ctrl->features));
+	if (ctrl->subsys->config.write_cache)
+		ctrl->features[NVME_FEAT_VOLATILE_WC] = NDBG_WCE;
 	memset(&ctrl->behavior, 0, sizeof(ctrl->behavior));
 	ndbg_reset_err_recovery(ctrl);
 }
@@ -215,8 +218,10 @@ static bool ndbg_feature_is_ns(u8 fid)
 	return fid == NVME_FEAT_ERR_RECOVERY || fid == NVME_FEAT_WRITE_PROTECT;
 }
 
-static bool ndbg_has_feature(u8 fid)
+static bool ndbg_has_feature(const struct ndbg_subsys *subsys, u8 fid)
 {
+	if (fid == NVME_FEAT_VOLATILE_WC && !subsys->config.write_cache)
+		return false;
 	return ndbg_feature_is_ns(fid) || fid == NVME_FEAT_NUM_QUEUES ||
 	       fid == NVME_FEAT_KATO || fid == NVME_FEAT_POWER_MGMT ||
 	       fid == NVME_FEAT_HOST_BEHAVIOR ||
@@ -236,7 +241,7 @@ static u16 ndbg_check_feature(struct ndbg_cmd *cmd)
 	u32 nsid = le32_to_cpu(c->nsid);
 	bool is_ns = ndbg_feature_is_ns(fid);
 
-	if (!ndbg_has_feature(fid))
+	if (!ndbg_has_feature(subsys, fid))
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
 	if (is_ns ? set && fid == NVME_FEAT_ERR_RECOVERY && nsid == NVME_NSID_ALL :
 		    !nsid || nsid == NVME_NSID_ALL)
@@ -248,6 +253,17 @@ static u16 ndbg_check_feature(struct ndbg_cmd *cmd)
 	if (set && !is_ns)
 		return NVME_SC_FEATURE_NOT_PER_NS | NVME_STATUS_DNR;
 	return NVME_SC_SUCCESS;
+}
+
+/* What is in the write cache does not stay there when it is disabled. */
+static u16 ndbg_set_write_cache(struct ndbg_cmd *cmd)
+{
+	u32 val = le32_to_cpu(cmd->sqe.features.dword11);
+	u16 status = ndbg_set_ctrl_feature(cmd, NVME_FEAT_VOLATILE_WC, val);
+
+	if (!status && !val)
+		status = ndbg_in_media(cmd, ndbg_flush_subsys);
+	return status;
 }
 
 /* Execute Set Features. */
@@ -269,6 +285,8 @@ u16 ndbg_set_features(struct ndbg_cmd *cmd)
 		return ndbg_set_write_protect(cmd);
 	case NVME_FEAT_HOST_BEHAVIOR:
 		return ndbg_set_behavior(cmd);
+	case NVME_FEAT_VOLATILE_WC:
+		return ndbg_set_write_cache(cmd);
 	}
 	return ndbg_set_ctrl_feature(cmd, fid & 0xff, le32_to_cpu(c->dword11));
 }

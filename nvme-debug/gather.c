@@ -111,7 +111,8 @@ int ndbg_gather_flush(struct ndbg_gather *g)
 	int err = 0;
 
 	if (g->now.written)
-		err = ndbg_update(g->to, pos, g->len, g, ndbg_put_part);
+		err = ndbg_update(g->to, pos, g->len, g->max_cached, g,
+				  ndbg_put_part);
 	else if (g->len)
 		ndbg_store_zero(g->to, pos, g->len);
 	if (err)

@@ -17,6 +17,7 @@
 #define NDBG_ONCS_VERIFY		BIT(7)
 #define NDBG_ONCS_COPY_ATOMICITY	BIT(9)	/* as that of one Write */
 #define NDBG_ONCS_ALL_FAST_COPY		BIT(10)
+#define NDBG_VWC_FLUSH_ALL		(3 << 1)	/* NSID FFFFFFFFh */
 #define NDBG_ACL			3	/* 0's based */
 #define NDBG_CTRATT_MDTS_IS_DATA	BIT(16)	/* and no metadata */
 
@@ -98,6 +99,9 @@ static void ndbg_id_ctrl(struct ndbg_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->mnan = cpu_to_le32(subsys->max_nsid);
 	id->oncs = cpu_to_le16(ndbg_oncs(config));
 	id->ocfs = cpu_to_le16(config->copy ? config->copy_formats : 0);
+	id->vwc = NDBG_VWC_FLUSH_ALL;
+	if (config->write_cache)
+		id->vwc |= NVME_CTRL_VWC_PRESENT;
 	id->nwpc = NDBG_NWPC;
 	ndbg_id_fabrics(subsys, id);
 	ndbg_id_ana(subsys, id);

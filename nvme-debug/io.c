@@ -185,7 +185,43 @@ static u16 ndbg_look(struct ndbg_cmd *cmd, u16 status,
 	return ndbg_media_status(err);
 }
 
-/* What is written is durable: Force Unit Access asks for nothing more. */
+/**
+ * ndbg_max_cached - may what a command writes be in the volatile write cache?
+ * @cmd: a Write or Copy, which have Force Unit Access in the same place
+ *
+ * Return: most pages of the namespace that may be, 0 if it has to be durable when
+ * the command completes.
+ */
+unsigned long ndbg_max_cached(const struct ndbg_cmd *cmd)
+{
+	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
+
+	if ((le16_to_cpu(cmd->sqe.rw.control) & NVME_RW_FUA) ||
+	    !(READ_ONCE(ctrl->features[NVME_FEAT_VOLATILE_WC]) & NDBG_WCE))
+		return 0;
+	return DIV_ROUND_UP(ctrl->subsys->config.write_cache, PAGE_SIZE);
+}
+
+/**
+ * ndbg_flush_all - flush all namespaces
+ * @subsys: whose; inside of the media of one of its controllers
+ */
+void ndbg_flush_all(struct ndbg_subsys *subsys)
+{
+	struct ndbg_ns *ns;
+	unsigned long nsid;
+
+	xa_for_each(&subsys->namespaces, nsid, ns)
+		ndbg_store_flush(&ns->store);
+}
+
+/* Execute Flush of all namespaces, or what is as good. */
+u16 ndbg_flush_subsys(struct ndbg_cmd *cmd)
+{
+	ndbg_flush_all(ndbg_cmd_ctrl(cmd)->subsys);
+	return NVME_SC_SUCCESS;
+}
+
 static u16 ndbg_write(struct ndbg_cmd *cmd)
 {
 	struct ndbg_ns *ns = cmd->ns;
@@ -204,7 +240,8 @@ static u16 ndbg_write(struct ndbg_cmd *cmd)
 		return status;
 	ndbg_host_init(&host, cmd, pi);
 	err = ndbg_store_write(&ns->store, ndbg_slba(cmd) << ns->shift,
-			       ndbg_nlb(cmd) << ns->shift, &host);
+			       ndbg_nlb(cmd) << ns->shift, &host,
+			       ndbg_max_cached(cmd));
 	if (!err)
 		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
 	return ndbg_media_status(err);
@@ -313,6 +350,8 @@ static u16 ndbg_dsm(struct ndbg_cmd *cmd)
 bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
 {
 	switch (cmd->sqe.common.opcode) {
+	case nvme_cmd_flush:
+		return ndbg_cmd_ctrl(cmd)->subsys->config.write_cache;
 	case nvme_cmd_write_zeroes:
 	case nvme_cmd_write_uncor:
 	case nvme_cmd_verify:
@@ -337,7 +376,7 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 	case nvme_cmd_write:
 		return ndbg_write(cmd);
 	case nvme_cmd_flush:
-		/* There is no cache to lose: VWC is 0. */
+		ndbg_store_flush(&cmd->ns->store);
 		return NVME_SC_SUCCESS;
 	case nvme_cmd_write_uncor:
 		return ndbg_write_uncorrectable(cmd);
@@ -423,7 +462,7 @@ u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
 	if (cmd->sqe.common.flags & (NVME_CMD_FUSE_FIRST | NVME_CMD_FUSE_SECOND))
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
 	if (nsid == NVME_NSID_ALL && cmd->sqe.common.opcode == nvme_cmd_flush)
-		return NVME_SC_SUCCESS;
+		return ndbg_flush_subsys(cmd);
 	if (!ndbg_nsid_valid(subsys, nsid))
 		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
 	cmd->ns = ndbg_ns_find(subsys, nsid);

@@ -65,6 +65,7 @@
 #define NDBG_LIST_BYTES		(NVME_COPY_MAX_RANGES * 32)
 
 #define NDBG_DULBE		BIT(16)	/* of feature 05h */
+#define NDBG_WCE		BIT(0)	/* of feature 06h */
 
 enum ndbg_ns_state {
 	NDBG_NS_OFF,		/* allocated, not active: no command finds it */
@@ -432,6 +433,7 @@ void ndbg_subsys_remove(struct ndbg_subsys *subsys);
 void ndbg_subsys_put(struct ndbg_subsys *subsys);
 void ndbg_subsys_defaults(struct ndbg_subsys *subsys);
 void ndbg_subsys_sync(struct ndbg_subsys *subsys);
+void ndbg_subsys_power_cut(struct ndbg_subsys *subsys, u32 seed);
 void ndbg_path_add(struct ndbg_subsys *subsys, struct ndbg_path *path);
 void ndbg_path_remove(struct ndbg_path *path);
 void ndbg_path_set_ana(struct ndbg_path *path, u8 state);
@@ -459,7 +461,7 @@ void ndbg_ns_clear_stats(struct ndbg_ns *ns);
 /* protect.c: what may be written */
 u16 ndbg_ns_writable(const struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_ns_protect(struct ndbg_ns *ns, u32 state);
-void ndbg_ns_power_cycle(struct ndbg_ns *ns);
+void ndbg_ns_power_cycle(struct ndbg_ns *ns, u32 seed);
 
 /* cmd.c: host side; the life of commands */
 extern const struct blk_mq_ops ndbg_mq_ops;
@@ -527,6 +529,9 @@ u16 ndbg_get_log(struct ndbg_cmd *cmd);
 /* io.c: controller side; the NVM command set */
 u16 ndbg_io_cmd(struct ndbg_cmd *cmd);
 bool ndbg_io_is_long(const struct ndbg_cmd *cmd);
+void ndbg_flush_all(struct ndbg_subsys *subsys);
+u16 ndbg_flush_subsys(struct ndbg_cmd *cmd);
+unsigned long ndbg_max_cached(const struct ndbg_cmd *cmd);
 bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_check_written(struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_media_status(int err);

@@ -72,12 +72,16 @@ u16 ndbg_ns_protect(struct ndbg_ns *ns, u32 state)
 }
 
 /**
- * ndbg_ns_power_cycle - what the host has set, and is not to last, is gone
- * @ns: namespace of a subsystem without controllers; ndbg_lock held
+ * ndbg_ns_power_cycle - what is not to last is gone
+ * @ns: namespace that no command is at; ndbg_lock held
+ * @seed: which blocks that are in the write cache are, too
  */
-void ndbg_ns_power_cycle(struct ndbg_ns *ns)
+void ndbg_ns_power_cycle(struct ndbg_ns *ns, u32 seed)
 {
 	lockdep_assert_held(&ndbg_lock);
+	ndbg_store_power_cut(&ns->store, seed,
+			     max(ns->config.block_size,
+				 ns->config.physical_block_size));
 	ns->err_recovery = 0;
 	if (ns->write_protect == NVME_NS_WRITE_PROTECT_POWER_CYCLE)
 		ns->write_protect = NVME_NS_NO_WRITE_PROTECT;

@@ -53,8 +53,24 @@ void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len)
 	page->bad &= ~ndbg_units(pos, len);
 }
 
-static void ndbg_free_page(struct ndbg_page *page)
+/* Content, tuples and all, of what lies in one page. */
+void ndbg_copy_units(struct ndbg_page *to, const struct ndbg_page *from, u64 pos,
+		     size_t len)
 {
+	unsigned int first = ndbg_unit(pos), nr = len >> SECTOR_SHIFT;
+	unsigned long units = ndbg_units(pos, len);
+
+	memcpy(to->data + offset_in_page(pos), from->data + offset_in_page(pos),
+	       len);
+	memcpy(&to->pi[first], &from->pi[first], nr * sizeof(*to->pi));
+	to->written = (to->written & ~units) | (from->written & units);
+	to->bad = (to->bad & ~units) | (from->bad & units);
+}
+
+void ndbg_free_page(struct ndbg_page *page)
+{
+	if (page->durable)
+		ndbg_free_page(page->durable);
 	free_page((unsigned long)page->data);
 	kfree(page);
 	atomic_long_dec(&ndbg_pages);
@@ -63,7 +79,7 @@ static void ndbg_free_page(struct ndbg_page *page)
 /* Rather fail a write than have the OOM killer look for victims. */
 #define NDBG_GFP	(GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-static struct ndbg_page *ndbg_alloc_page(void)
+struct ndbg_page *ndbg_alloc_page(void)
 {
 	struct ndbg_page *page = kmemdup(&ndbg_absent, sizeof(*page), NDBG_GFP);
 
@@ -114,14 +130,16 @@ static int ndbg_add_page(struct ndbg_store *store, pgoff_t index)
 }
 
 /* Make page @index absent. It is the caller's then. */
-static struct ndbg_page *ndbg_take_page(struct ndbg_store *store, pgoff_t index)
+struct ndbg_page *ndbg_take_page(struct ndbg_store *store, pgoff_t index)
 {
 	struct ndbg_page *page;
 
 	xa_lock(&store->pages);
 	page = __xa_erase(&store->pages, index);
-	if (page)
+	if (page) {
 		store->nr_pages--;
+		store->nr_cached -= !!page->durable;
+	}
 	xa_unlock(&store->pages);
 	return page;
 }
@@ -138,6 +156,7 @@ void ndbg_store_init(struct ndbg_store *store, u64 max_bytes)
 	xa_init(&store->pages);
 	ndbg_store_limit(store, max_bytes);
 	store->nr_pages = 0;
+	store->nr_cached = 0;
 	for (i = 0; i < ARRAY_SIZE(store->locks); i++)
 		spin_lock_init(&store->locks[i]);
 }
@@ -168,7 +187,7 @@ void ndbg_store_exit(struct ndbg_store *store)
 		cond_resched();
 	}
 	xa_destroy(&store->pages);
-	WARN_ON(store->nr_pages);
+	WARN_ON(store->nr_pages || store->nr_cached);
 }
 
 /*
@@ -328,22 +347,34 @@ int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len)
 	return ndbg_walk(store, pos, len, NULL, ndbg_written_part);
 }
 
+/*
+ * A page that is not there, or not in the cache where it should be, is made so
+ * first. What the cache has no memory for is written through it.
+ */
 static int ndbg_update_part(struct ndbg_store *store, u64 pos, size_t len,
-			    void *ctx, ndbg_update_fn *fn)
+			    unsigned long max_cached, void *ctx,
+			    ndbg_update_fn *fn)
 {
 	pgoff_t index = pos >> PAGE_SHIFT;
 	struct ndbg_page *page;
-	int err;
+	bool ready;
+	int err = 0;
 
 	do {
 		spin_lock(ndbg_lock_of(store, index));
 		page = xa_load(&store->pages, index);
-		if (page)
+		ready = page && (page->durable || !max_cached);
+		if (ready)
 			fn(page, pos, len, ctx);
+		if (ready && !max_cached)
+			ndbg_page_settle(store, page, index);
 		spin_unlock(ndbg_lock_of(store, index));
-		if (page)
+		if (ready)
 			return 0;
-		err = ndbg_add_page(store, index);
+		if (!page)
+			err = ndbg_add_page(store, index);
+		else if (ndbg_cache_page(store, index, max_cached))
+			max_cached = 0;
 	} while (!err);
 	return err;
 }
@@ -353,18 +384,19 @@ static int ndbg_update_part(struct ndbg_store *store, u64 pos, size_t len,
  * @store: to change
  * @pos: first byte
  * @len: bytes
+ * @max_cached: most pages of @store in the cache, 0: write through it
  * @ctx: for @fn
  * @fn: does it, with each part that lies in one page, which is present by then
  *
  * Return: 0; -ENOSPC when the store is full, -ENOMEM when the machine is. In
  * both cases blocks before the failing page are changed.
  */
-int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
-		       ndbg_update_fn *fn)
+int ndbg_update(struct ndbg_store *store, u64 pos, u64 len,
+		unsigned long max_cached, void *ctx, ndbg_update_fn *fn)
 {
 	while (len) {
 		size_t n = min_t(u64, len, PAGE_SIZE - offset_in_page(pos));
-		int err = ndbg_update_part(store, pos, n, ctx, fn);
+		int err = ndbg_update_part(store, pos, n, max_cached, ctx, fn);
 
 		if (err)
 			return err;
@@ -407,13 +439,14 @@ static void ndbg_write_part(struct ndbg_page *page, u64 pos, size_t len,
  * @pos: first byte
  * @len: bytes
  * @host: host memory with @len bytes, and their tuples if they are not to be made
+ * @max_cached: as for ndbg_update()
  *
  * Return: as ndbg_update().
  */
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_host *host)
+		     struct ndbg_host *host, unsigned long max_cached)
 {
-	return ndbg_update(store, pos, len, host, ndbg_write_part);
+	return ndbg_update(store, pos, len, max_cached, host, ndbg_write_part);
 }
 
 static void ndbg_spoil_part(struct ndbg_page *page, u64 pos, size_t len, void *ctx)
@@ -432,7 +465,7 @@ static void ndbg_spoil_part(struct ndbg_page *page, u64 pos, size_t len, void *c
  */
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len)
 {
-	return ndbg_update(store, pos, len, NULL, ndbg_spoil_part);
+	return ndbg_update(store, pos, len, 0, NULL, ndbg_spoil_part);
 }
 
 static void ndbg_flip_part(struct ndbg_page *page, u64 pos, size_t len, void *ctx)
@@ -449,7 +482,7 @@ static void ndbg_flip_part(struct ndbg_page *page, u64 pos, size_t len, void *ct
  */
 int ndbg_store_flip(struct ndbg_store *store, u64 pos)
 {
-	return ndbg_update(store, pos, 1, NULL, ndbg_flip_part);
+	return ndbg_update(store, pos, 1, 0, NULL, ndbg_flip_part);
 }
 
 /* Zero @len bytes in one page, which stays present if it was. */
@@ -460,8 +493,10 @@ static void ndbg_zero_part(struct ndbg_store *store, u64 pos, size_t len)
 
 	spin_lock(ndbg_lock_of(store, index));
 	page = xa_load(&store->pages, index);
-	if (page)
+	if (page) {
 		ndbg_zero_units(page, pos, len);
+		ndbg_page_settle(store, page, index);
+	}
 	spin_unlock(ndbg_lock_of(store, index));
 }
 

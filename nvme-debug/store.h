@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * nvme-debug: media. See store.c and gather.c.
+ * nvme-debug: media. See store.c, gather.c and cache.c.
  */
 #ifndef NVME_DEBUG_STORE_H
 #define NVME_DEBUG_STORE_H
@@ -16,6 +16,7 @@
 #include "pi.h"
 
 #define NDBG_STORE_LOCKS	64
+#define NDBG_CACHED		XA_MARK_0	/* pages that have @durable */
 #define NDBG_UNITS		(PAGE_SIZE / SECTOR_SIZE)
 
 struct ndbg_host;
@@ -25,6 +26,7 @@ struct ndbg_host;
  * @data:	PAGE_SIZE bytes
  * @written:	which units have been written since they were deallocated
  * @bad:	which units are uncorrectable
+ * @durable:	what it would be without power, NULL: the same
  * @pi:		tuples of the blocks that begin in each unit, if there is
  *		protection information
  */
@@ -32,15 +34,17 @@ struct ndbg_page {
 	void			*data;
 	unsigned long		written;
 	unsigned long		bad;
+	struct ndbg_page	*durable;
 	struct t10_pi_tuple	pi[NDBG_UNITS];
 };
 
 /**
  * struct ndbg_store - sparse bytes, all zero until written
  * @pages:	page index to struct ndbg_page; an absent page reads as zeroes. Its
- *		lock is also that of the next two
+ *		lock is also that of the next three
  * @max_pages:	bound on @nr_pages
  * @nr_pages:	pages present
+ * @nr_cached:	of these, those that are in the cache
  * @locks:	content of page i is only touched under
  *		locks[i % NDBG_STORE_LOCKS]
  */
@@ -48,6 +52,7 @@ struct ndbg_store {
 	struct xarray	pages;
 	unsigned long	max_pages;
 	unsigned long	nr_pages;
+	unsigned long	nr_cached;
 	/* page content and presence, striped by page index */
 	spinlock_t	locks[NDBG_STORE_LOCKS];
 };
@@ -55,6 +60,7 @@ struct ndbg_store {
 /**
  * struct ndbg_gather - a copy: what it has read, and not written yet
  * @to:		store to write to
+ * @max_cached:	most pages of it in the cache, 0: write through it
  * @dst:	where what is read next goes
  * @len:	bytes gathered, those before @dst in its page
  * @now:	what is gathered, where it is to be in the page
@@ -67,6 +73,7 @@ struct ndbg_store {
  */
 struct ndbg_gather {
 	struct ndbg_store	*to;
+	unsigned long		max_cached;
 	u64			dst;
 	size_t			len;
 	struct ndbg_page	now;
@@ -81,12 +88,21 @@ struct ndbg_gather {
 typedef void ndbg_update_fn(struct ndbg_page *page, u64 pos, size_t len,
 			    void *ctx);
 
-/* For store.c and gather.c alone. */
+/* For store.c, gather.c and cache.c alone. */
 extern const struct ndbg_page ndbg_absent;
 void ndbg_mark_written(struct ndbg_page *page, unsigned long units);
 void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len);
-int ndbg_update(struct ndbg_store *store, u64 pos, u64 len, void *ctx,
-		ndbg_update_fn *fn);
+struct ndbg_page *ndbg_alloc_page(void);
+void ndbg_free_page(struct ndbg_page *page);
+struct ndbg_page *ndbg_take_page(struct ndbg_store *store, pgoff_t index);
+void ndbg_copy_units(struct ndbg_page *to, const struct ndbg_page *from, u64 pos,
+		     size_t len);
+int ndbg_update(struct ndbg_store *store, u64 pos, u64 len,
+		unsigned long max_cached, void *ctx, ndbg_update_fn *fn);
+void ndbg_page_settle(struct ndbg_store *store, struct ndbg_page *page,
+		      pgoff_t index);
+int ndbg_cache_page(struct ndbg_store *store, pgoff_t index,
+		    unsigned long max_cached);
 
 static inline spinlock_t *ndbg_lock_of(struct ndbg_store *store, pgoff_t index)
 {
@@ -130,10 +146,14 @@ int ndbg_store_written(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_spoil(struct ndbg_store *store, u64 pos, u64 len);
 int ndbg_store_flip(struct ndbg_store *store, u64 pos);
 int ndbg_store_write(struct ndbg_store *store, u64 pos, size_t len,
-		     struct ndbg_host *host);
+		     struct ndbg_host *host, unsigned long max_cached);
 void ndbg_store_zero(struct ndbg_store *store, u64 pos, u64 len);
 void ndbg_store_limit(struct ndbg_store *store, u64 max_bytes);
 long ndbg_store_pages(void);
+
+/* cache.c */
+void ndbg_store_flush(struct ndbg_store *store);
+void ndbg_store_power_cut(struct ndbg_store *store, u32 seed, size_t atomic);
 
 /* gather.c */
 int ndbg_gather_flush(struct ndbg_gather *g);

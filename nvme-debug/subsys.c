@@ -389,14 +389,44 @@ int ndbg_join(struct ndbg_ctrl *ctrl)
 	return ret;
 }
 
-/* Nobody is connected any more: to a subsystem that is a loss of power. */
-static void ndbg_power_cycle(struct ndbg_subsys *subsys)
+static void ndbg_power_cycle(struct ndbg_subsys *subsys, u32 seed)
 {
 	struct ndbg_ns *ns;
 	unsigned long nsid;
 
 	xa_for_each(&subsys->namespaces, nsid, ns)
-		ndbg_ns_power_cycle(ns);
+		ndbg_ns_power_cycle(ns, seed);
+}
+
+/* The host is to wait for the reset, instead of sending what fails again. */
+static void ndbg_cut_off(struct ndbg_ctrl *ctrl)
+{
+	unsigned int i;
+
+	for (i = 1; i <= ctrl->nr_io_queues; i++)
+		clear_bit(NDBG_Q_LIVE, &ctrl->queues[i].flags);
+	ndbg_disconnect_queues(ctrl, 1);
+}
+
+/**
+ * ndbg_subsys_power_cut - power goes, and comes back at once
+ * @subsys: subsystem, in use or not; ndbg_lock held
+ * @seed: which blocks that are in the write cache are lost
+ *
+ * All that has not completed before ends with the connection. Connect takes
+ * ndbg_lock, so no host is back before all is lost that is to be. A controller
+ * that cannot be reset is being connected, and has no I/O yet, or removed.
+ */
+void ndbg_subsys_power_cut(struct ndbg_subsys *subsys, u32 seed)
+{
+	struct ndbg_ctrl *ctrl;
+	unsigned long id;
+
+	lockdep_assert_held(&ndbg_lock);
+	xa_for_each(&subsys->ctrls, id, ctrl)
+		if (!nvme_reset_ctrl(&ctrl->ctrl))
+			ndbg_cut_off(ctrl);
+	ndbg_power_cycle(subsys, seed);
 }
 
 /**
@@ -411,8 +441,9 @@ void ndbg_leave(struct ndbg_ctrl *ctrl)
 	joined = ctrl->joined;
 	if (joined)
 		xa_erase(&ctrl->subsys->ctrls, ctrl->cntlid);
+	/* Nobody is connected any more: that is a loss of power. */
 	if (joined && xa_empty(&ctrl->subsys->ctrls))
-		ndbg_power_cycle(ctrl->subsys);
+		ndbg_power_cycle(ctrl->subsys, 0);
 	ctrl->joined = false;
 	mutex_unlock(&ndbg_lock);
 	if (!joined)

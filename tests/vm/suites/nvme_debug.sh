@@ -209,7 +209,8 @@ test_small_blocks() {
 test_flush() {
 	local d
 	d=$(disk_of d0)
-	check_equal 'no volatile write cache' "$(nvme id-ctrl -o json "$(ctrl_path d0)" | jq .vwc)" 0
+	check_equal 'no volatile write cache; Flush of all namespaces' \
+		"$(nvme id-ctrl -o json "$(ctrl_path d0)" | jq .vwc)" 6
 	check_equal 'the host knows that' "$(cat "/sys/block/${d#/dev/}/queue/write_cache")" \
 		'write through'
 	check 'Flush' nvme flush "$d" -n 1

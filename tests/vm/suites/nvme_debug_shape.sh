@@ -53,8 +53,8 @@ test_namespace_values() {
 }
 
 test_subsystem_values() {
-	local all=(serial model queue_depth io_queues copy copy_formats fast_copy multipath anatt
-		aerl) before
+	local all=(serial model queue_depth io_queues copy copy_formats fast_copy write_cache
+		multipath anatt aerl) before
 	before=$(cd "$sub" && cat "${all[@]}")
 	refused "$sub/serial" '' 123456789012345678901 naïve "$long"
 	check_equal 'no control characters' "$(put "$sub/serial" $'tab\there')" 'Invalid argument'
@@ -73,10 +73,10 @@ test_subsystem_values() {
 		"$before"
 	set_attrs "$sub" serial=12345678901234567890 "model=Model with blanks" queue_depth=3 \
 		queue_depth=1024 io_queues=1 copy=0 copy_formats=1 copy_formats=15 fast_copy=2 \
-		multipath=0 anatt=1 anatt=255 aerl=0 aerl=15
+		write_cache=1G multipath=0 anatt=1 anatt=255 aerl=0 aerl=15
 	check_equal 'subsystem: the ends of each range are taken' \
 		"$(cd "$sub" && cat "${all[@]}" | xargs)" \
-		'12345678901234567890 Model with blanks 1024 1 0 15 2 0 255 15'
+		'12345678901234567890 Model with blanks 1024 1 0 15 2 1073741824 0 255 15'
 	echo all >"$sub/reset"
 	check_equal 'subsystem: reset' "$(cd "$sub" && cat "${all[@]}")" "$before"
 }
@@ -387,6 +387,7 @@ bytes() {
 	case $1 in
 	*K) echo $((${1%K} << 10)) ;;
 	*M) echo $((${1%M} << 20)) ;;
+	*G) echo $((${1%G} << 30)) ;;
 	*T) echo $((${1%T} << 40)) ;;
 	*) echo "$1" ;;
 	esac
@@ -395,7 +396,7 @@ bytes() {
 # What modinfo says of parameters is true: default, both ends of the range and what is beyond.
 test_modinfo() {
 	local line name from to default step nr=0
-	local rule='^([a-z_]+):.*: ([0-9KMT]+) (to|or) ([0-9KMT]+)(.*) \(default ([0-9KMT]+)\)'
+	local rule='^([a-z_]+):.*: ([0-9KMGT]+) (to|or) ([0-9KMGT]+)(.*) \(default ([0-9KMGT]+)\)'
 	while IFS= read -r line; do
 		[[ $line =~ $rule ]] || {
 			[[ $line = 'pages:Read-only: '* ]] || not_ok "modinfo: $line"
@@ -418,7 +419,7 @@ test_modinfo() {
 			'Invalid argument'
 		echo "$default" >$params/"$name"
 	done < <(modinfo -p nvme-debug)
-	check_equal 'modinfo: parameters with unit, range and default' $nr 13
+	check_equal 'modinfo: parameters with unit, range and default' $nr 14
 }
 
 modprobe nvme-debug i_know=1
