@@ -93,7 +93,13 @@ interrupt() {
 run() {
 	local status=0 pid
 	: >/tmp/session
-	printf '%s\n' 'cut -d " " -f 6 /proc/$$/stat >/tmp/session' 'set -o pipefail' "$2" >/tmp/command
+	cat >/tmp/command <<-COMMAND
+		export TERM=xterm
+		stty rows 24 cols 80
+		cut -d ' ' -f 6 /proc/\$\$/stat >/tmp/session
+		set -o pipefail
+		$2
+	COMMAND
 	timeout $((60 * T_SCALE)) script -qec 'bash /tmp/command' /dev/null >/tmp/out 2>&1 </dev/null &
 	pid=$!
 	! is_streaming "$1" || interrupt $pid "$2"
