@@ -515,10 +515,12 @@ const struct verb verb_hist = {
 		"  bpfcopy hist --heatmap=latency.svg --duration=30s\n"
 		"  bpfcopy hist -o json --duration=1min --fail-on-loss | "
 		"jq '.series[]'\n",
-	.overhead = "Nothing is done per copy outside of the kernel, and what "
-		    "filters leave out costs less. Counters take at most 32 "
-		    "MiB, unless --max-series says otherwise. When it ended, "
-		    "nothing is left.",
+	.overhead = "While it runs, each copy costs about 500 instructions "
+		    "more (2 % of an offloaded copy of 4 KiB), and 100 if "
+		    "filters leave it out. Nothing is done per copy outside of "
+		    "the kernel. Counters take at most 32 MiB, unless "
+		    "--max-series says otherwise. When it ended, nothing is "
+		    "left.",
 	.units = "Sizes are what was asked for; bytes are what was copied.",
 	.bit = V_HIST,
 	.run = hist,

@@ -64,6 +64,33 @@ with_tracer() {
 	wait $tracer || { cat /tmp/trace.err; return 1; } >&2
 }
 
+# with_counters NAME OPTION...: what bpfcopy hist costs each copy; nobody has to read.
+with_counters() {
+	local name=$1 pid
+	shift
+	bpfcopy hist -o ndjson --fail-on-loss "$@" >/tmp/hist 2>/tmp/hist.err &
+	pid=$!
+	wait_for 20 grep -q '"hello"' /tmp/hist
+	kill -STOP $pid
+	measure "$name" offload
+	kill -CONT $pid
+	kill -TERM $pid
+	wait $pid || { cat /tmp/hist.err; return 1; } >&2
+}
+
+# with_script NAME PROGRAM: what bpftrace costs each copy.
+with_script() {
+	local name=$1 pid
+	bpftrace -e "$2"' BEGIN { printf("ready\n"); }' >/tmp/script 2>&1 &
+	pid=$!
+	wait_for 60 grep -q ready /tmp/script
+	kill -STOP $pid
+	measure "$name" offload
+	kill -CONT $pid
+	kill -INT $pid
+	wait $pid || { cat /tmp/script; return 1; } >&2
+}
+
 # device NAME KIND: what nvme-debug itself does for an operation, as the graph tracer sees
 # it: the whole of ndbg_io_cmd(), summed over its calls.
 device() {
@@ -112,6 +139,15 @@ with_policy offload-guard guard
 with_tracer offload-trace stopped
 with_tracer offload-trace-tokens stopped --tokens
 with_tracer offload-trace-reader reader
+with_counters offload-hist
+with_counters offload-hist-all --by=dev,path,policy,origin
+with_script offload-bpftrace 'tracepoint:blk_copy:blk_copy_end {
+	@ns[args->dst_dev, args->emulated != 0] = hist(args->latency_ns);
+	@size[args->dst_dev, args->emulated != 0] = hist(args->bytes);
+	@sum[args->dst_dev, args->emulated != 0] = stats(args->latency_ns);
+	@max[args->dst_dev, args->emulated != 0] = max(args->latency_ns);
+	@offloaded[args->dst_dev, args->emulated != 0] = sum(args->offloaded);
+	@emulated[args->dst_dev, args->emulated != 0] = sum(args->emulated); }'
 measure offload-again offload
 size -64k 65536 20
 size -1m 1048576 3
