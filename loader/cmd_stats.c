@@ -195,25 +195,30 @@ enum collect {
 	COLLECT_STOP,
 };
 
+/* What is so already is neither an error nor news: a timer may ask each time. */
+static int collected(int err, int already, const struct policy_error *error,
+		     const char *news)
+{
+	if (!err)
+		fprintf(stderr, "%s\n", news);
+	return err && err != already ?
+		       exit_because(IN_TRACE, err, "stats", error->text) :
+		       EXIT_OK;
+}
+
 static int collect(const struct options *opts)
 {
 	struct policy_error error = {};
-	int err;
+	int status;
 
-	if (opts->collect == COLLECT_STOP) {
-		err = hist_unkeep(&error);
-		return err && err != -ENOENT ?
-			       exit_because(IN_TRACE, err, "stats",
-					    error.text) :
-			       EXIT_OK;
-	}
-	err = kernel_need(KERNEL_TRACE);
-	if (err != EXIT_OK)
-		return err;
-	err = hist_keep(opts->max_series, &error);
-	return err && err != -EEXIST ?
-		       exit_because(IN_TRACE, err, "stats", error.text) :
-		       EXIT_OK;
+	if (opts->collect == COLLECT_STOP)
+		return collected(hist_unkeep(&error), -ENOENT, &error,
+				 "Copies are not counted any more.");
+	status = kernel_need(KERNEL_TRACE);
+	if (status != EXIT_OK)
+		return status;
+	return collected(hist_keep(opts->max_series, &error), -EEXIST, &error,
+			 "Copies are counted from now on.");
 }
 
 static int show(const struct options *opts, const struct stats *stats)

@@ -105,8 +105,8 @@ run() {
 	! is_streaming "$1" || interrupt $pid "$2"
 	wait $pid || status=$?
 	cat /tmp/out
-	# A filter may have nothing to say.
-	[ $status = 0 ] && { [ -s /tmp/out ] || [[ $2 = *[\>\|]* ]]; }
+	# A filter may have nothing to say, and what writes a file.
+	[ $status = 0 ] && { [ -s /tmp/out ] || [[ $2 = *[\>\|]* || $2 = *--textfile=* ]]; }
 }
 
 # What has to be so before the examples of this verb: copies to see, and a policy.
