@@ -160,11 +160,14 @@ struct blk_copy_range {
 	sector_t nr_sects;
 };
 
+struct blk_copy_ops;
+
 struct gendisk {
 	int major;
 	int first_minor;
 	char disk_name[32];
 	u64 diskseq;
+	struct blk_copy_ops *copy_ops;
 };
 
 struct gendisk;
@@ -190,6 +193,7 @@ struct blk_copy {
 	u64 offloaded;
 	u64 emulated;
 	int error;
+	void (*end_io)(struct blk_copy *);
 };
 
 struct blk_copy_ctx {
@@ -233,6 +237,54 @@ struct blk_copy_ops {
 	u64 id;
 };
 
+struct blk_copy;
+
+struct blk_copy_run {
+	struct blk_copy *copy;
+};
+
+struct bpf_map {
+	u32 id;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct refcount_struct {
+	atomic_t refs;
+};
+
+typedef struct refcount_struct refcount_t;
+
+enum bpf_struct_ops_state {
+	BPF_STRUCT_OPS_STATE_INIT = 0,
+	BPF_STRUCT_OPS_STATE_INUSE = 1,
+	BPF_STRUCT_OPS_STATE_TOBEFREE = 2,
+	BPF_STRUCT_OPS_STATE_READY = 3,
+};
+
+struct bpf_struct_ops_common_value {
+	refcount_t refcnt;
+	enum bpf_struct_ops_state state;
+};
+
+struct bpf_struct_ops_value {
+	struct bpf_struct_ops_common_value common;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	char data[0];
+};
+
+struct bpf_struct_ops_map {
+	struct bpf_struct_ops_value kvalue;
+};
+
 typedef u8 blk_status_t;
 
 struct bpf_iter_num {
@@ -261,8 +313,6 @@ struct request {
 	blk_opf_t cmd_flags;
 	u64 start_time_ns;
 };
-
-struct blk_copy;
 
 typedef void tp_btf_blk_copy_start(void *__data, const struct blk_copy *copy);
 

@@ -110,7 +110,7 @@ int BPF_PROG(hist_copy_end, const struct blk_copy *copy, __u32 reason,
 	struct hist_value *value;
 	struct hist_key key;
 
-	if (!copy_wanted(copy, path, latency_ns))
+	if (!copy_wanted(copy, path, reason, latency_ns))
 		return 0;
 	key = key_of(copy, path, reason);
 	value = value_of(&key);

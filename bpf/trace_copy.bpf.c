@@ -8,15 +8,18 @@
  * lost, which is counted too.
  *
  * The filters choose copies.  A token is shown if its copy passes those that are
- * decided when the copy starts: device, process and size.  It cannot be filtered
- * by itself: its parts are on whole disks and know nothing of the partition or
- * the stacked device that the copy was asked for.
+ * decided when the copy starts: device, task, origin and size.  It cannot be
+ * filtered by itself: its parts are on whole disks and know nothing of the
+ * partition or the stacked device that the copy was asked for.
  *
  * One program per tracepoint: the kernel skips a program that interrupts itself
  * on a CPU, and a completion must not be skipped because an alloc is running.
  * What is skipped nevertheless is in the programs' recursion_misses.
  *
- * Nothing else is joined: the tracepoints carry ids, ages and latencies.
+ * Most of what is told is in the arguments of blk_copy_end.  Only what is not, is
+ * remembered while a copy is under way (struct under_way): who asked for it if
+ * it ends in another task, which policy was asked, where the time went.  A copy
+ * that needs none of it costs no look-up.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -24,12 +27,31 @@
 #include <bpf/bpf_core_read.h>
 #include "trace_copy.h"
 #include "copy_filter.h"
+#include "trace_split.h"
+
+/* Macros of <linux/blk-copy.h>, which BTF does not carry. */
+#define BLK_COPY_OFFLOAD_ONLY (1U << 0)
+#define BLK_COPY_EMULATE_ONLY (1U << 1)
 
 const volatile bool send_tokens;
-const volatile bool choose_tokens; /* only those of copies in @chosen */
+const volatile bool choose_tokens; /* only those of copies under way */
+const volatile bool send_stacks;
+const volatile bool filter_task; /* one of the filters is about the task */
 
 /* Below so many bytes in the ring buffer nobody is woken: the reader polls. */
 const volatile __u64 wakeup_bytes = 1 << 20;
+
+/* Of a stack: the program itself, and who calls it. */
+#define OWN_FRAMES 2
+
+/* A policy was seen: without one, nothing has to be remembered of it. */
+bool policies_seen;
+
+/* The last policy whose name was sent: the reader remembers it. */
+__u64 policy_told;
+
+/* Address of the slot of the global policy; 0 if the kernel does not tell. */
+__u64 global_slot;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -43,13 +65,13 @@ struct {
 	__type(value, struct trace_counts);
 } counts SEC(".maps");
 
-/* Copies under way, by id, whose tokens are shown.  Made smaller if unused. */
+/* Made smaller if unused. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, __u8);
-} chosen SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 8192);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, TRACE_STACK_DEPTH * sizeof(__u64));
+} stacks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -57,9 +79,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct latency_hist);
 } latency SEC(".maps");
-
-/* Per CPU, but an interrupt may come between load and store. */
-#define add(member, n) __sync_fetch_and_add(&(member), (n))
 
 static __always_inline struct trace_counts *this_cpu_counts(void)
 {
@@ -73,6 +92,18 @@ static __always_inline __u64 wakeup_flag(void)
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
+}
+
+/* Does the task that asked for it not wait for its end? */
+static __always_inline bool is_async(const struct blk_copy *copy)
+{
+	return copy->end_io != NULL;
+}
+
+/* Is every copy that passes the filters remembered from its start? */
+static __always_inline bool remember_all(void)
+{
+	return choose_tokens || send_split || send_stacks;
 }
 
 static __always_inline void count_copy(struct trace_counts *c,
@@ -100,8 +131,102 @@ static __always_inline void count_copy(struct trace_counts *c,
 		add(hist->slots[slot], 1);
 }
 
+/*
+ * Who decided
+ */
+
+/* Run once, before the others: the kernel is quicker at this than a reader of kallsyms. */
+SEC("syscall")
+int find_slots(void *ctx)
+{
+	static const char name[] = "blk_copy_global_ops";
+
+	if (bpf_kallsyms_lookup_name(name, sizeof(name), 0, &global_slot))
+		global_slot = 0;
+	return 0;
+}
+
+/* A policy is the value of a struct_ops map, which is all it is in. */
+static __always_inline __u32 map_of_policy(__u64 ops)
+{
+	const struct bpf_map *map =
+		(void *)(ops -
+			 bpf_core_field_offset(struct bpf_struct_ops_map,
+					       kvalue) -
+			 bpf_core_field_offset(struct bpf_struct_ops_value,
+					       data));
+
+	return BPF_CORE_READ(map, id);
+}
+
+static __always_inline bool tell_policy(struct copy_event *e, __u64 ops)
+{
+	if (!ops ||
+	    BPF_CORE_READ((struct blk_copy_ops *)ops, id) != e->policy_id)
+		return false;
+	bpf_core_read(e->policy, sizeof(e->policy),
+		      &((struct blk_copy_ops *)ops)->name);
+	e->policy_map = map_of_policy(ops);
+	return true;
+}
+
+/* The event says which one it was; is it still attached? */
+static __always_inline void find_policy(struct copy_event *e,
+					const struct blk_copy *copy)
+{
+	__u64 ops = 0;
+
+	if (tell_policy(e,
+			(__u64)BPF_CORE_READ(copy, dst, bd_disk, copy_ops)) ||
+	    !global_slot)
+		return;
+	bpf_probe_read_kernel(&ops, sizeof(ops), (void *)global_slot);
+	e->policy_global = tell_policy(e, ops);
+}
+
+static __always_inline __u32 decider_of(const struct blk_copy *copy,
+					const struct under_way *w)
+{
+	if (copy->flags & (BLK_COPY_OFFLOAD_ONLY | BLK_COPY_EMULATE_ONLY))
+		return BLK_COPY_CALLER;
+	if (w && (w->reason == BLK_COPY_POLICY_DISK ||
+		  w->reason == BLK_COPY_POLICY_GLOBAL))
+		return w->reason;
+	return BLK_COPY_BUILTIN;
+}
+
+/*
+ * Rows
+ */
+
+static __always_inline void fill_task(struct copy_event *e,
+				      const struct under_way *w)
+{
+	if (w && w->pid) {
+		e->pid = w->pid;
+		__builtin_memcpy(e->comm, w->comm, sizeof(e->comm));
+		return;
+	}
+	e->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+}
+
+static __always_inline void fill_policy(struct copy_event *e,
+					const struct blk_copy *copy,
+					const struct under_way *w)
+{
+	e->decider = decider_of(copy, w);
+	e->policy_id = w ? w->policy_id : 0;
+	e->policy_map = 0;
+	e->policy_global = 0;
+	__builtin_memset(e->policy, 0, sizeof(e->policy));
+	if (e->policy_id && e->policy_id != policy_told)
+		find_policy(e, copy);
+}
+
 static __always_inline void send_copy(struct trace_counts *c,
-				      const struct blk_copy *copy, __u32 path,
+				      const struct blk_copy *copy,
+				      const struct under_way *w, __u32 path,
 				      __u32 reason, __u64 latency_ns)
 {
 	struct copy_event *e;
@@ -112,11 +237,12 @@ static __always_inline void send_copy(struct trace_counts *c,
 		return;
 	}
 	e->kind = TRACE_COPY;
-	e->pid = bpf_get_current_pid_tgid() >> 32;
 	e->ts_ns = bpf_ktime_get_ns();
 	e->copy_id = copy->id;
 	e->src_sector = copy->ranges->src;
 	e->dst_sector = copy->ranges->dst;
+	e->src_diskseq = copy->src->bd_disk->diskseq;
+	e->dst_diskseq = copy->dst->bd_disk->diskseq;
 	e->bytes = copy->bytes;
 	e->offloaded = copy->offloaded;
 	e->emulated = copy->emulated;
@@ -128,24 +254,91 @@ static __always_inline void send_copy(struct trace_counts *c,
 	e->reason = reason;
 	e->origin = copy->origin;
 	e->error = copy->error;
+	e->stack = w && w->start_ns ? w->stack : -1;
 	e->pad = 0;
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	fill_task(e, w);
+	fill_policy(e, copy, w);
+	fill_split(&e->split, send_split ? w : NULL);
+	if (e->policy_map)
+		policy_told = e->policy_id;
 	bpf_ringbuf_submit(e, wakeup_flag());
 }
 
-/* Only with choose_tokens. */
+/* No room to remember a copy: what was to be known of it is lost. */
+static __always_inline void lose(struct trace_counts *c)
+{
+	if (choose_tokens)
+		add(c->lost_tokens, 1);
+	if (filter_task)
+		add(c->lost_copies, 1);
+}
+
+/* In a function of its own: the copies that need none of it are to be cheap. */
+static __noinline int remember(void *ctx, __u64 id)
+{
+	struct trace_counts *c = this_cpu_counts();
+	struct under_way w = { .stack = -1 };
+
+	w.start_ns = bpf_ktime_get_ns();
+	w.pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(w.comm, sizeof(w.comm));
+	if (send_stacks)
+		w.stack = bpf_get_stackid(ctx, &stacks, OWN_FRAMES);
+	if (c && bpf_map_update_elem(&copies, &id, &w, BPF_ANY))
+		lose(c);
+	return 0;
+}
+
 SEC("tp_btf/blk_copy_start")
 int BPF_PROG(copy_start, const struct blk_copy *copy)
 {
-	struct trace_counts *c = this_cpu_counts();
-	__u64 id = copy->id;
-	__u8 yes = 1;
+	if ((remember_all() || is_async(copy)) && copy_starts_wanted(copy))
+		remember(ctx, copy->id);
+	return 0;
+}
 
-	if (!c || !copy_starts_wanted(copy))
+/*
+ * Of which chunk the policy is told: the one that gives the copy its reason,
+ * which is the first one that is emulated, or else the last one.
+ */
+static __always_inline void note_decision(struct under_way *w, __u32 path,
+					  __u32 reason, __u64 policy_id)
+{
+	if (w->path == BLK_COPY_PATH_EMULATE)
+		return;
+	w->path = path;
+	w->reason = reason;
+	w->policy_id = policy_id;
+}
+
+static __noinline int remember_decision(__u64 copy_id, __u32 path, __u32 reason,
+					__u64 policy_id)
+{
+	struct under_way *w = bpf_map_lookup_elem(&copies, &copy_id);
+	struct under_way fresh = { .stack = -1 };
+
+	if (w) {
+		note_decision(w, path, reason, policy_id);
+		if (send_split)
+			split_decided(w, path);
 		return 0;
-	/* How many steps this copy will have, nobody knows: one is lost. */
-	if (bpf_map_update_elem(&chosen, &id, &yes, BPF_ANY))
-		add(c->lost_tokens, 1);
+	}
+	/* Not remembered from its start: nobody wants to see it, or nobody needs to. */
+	if (!policy_id || remember_all())
+		return 0;
+	note_decision(&fresh, path, reason, policy_id);
+	bpf_map_update_elem(&copies, &copy_id, &fresh, BPF_NOEXIST);
+	return 0;
+}
+
+SEC("tp_btf/blk_copy_decide")
+int BPF_PROG(copy_decide, __u64 copy_id, __u32 dst_dev, __u64 offset,
+	     __u64 bytes, __u32 path, __u32 reason, __u64 policy_id)
+{
+	if (policy_id && !policies_seen)
+		policies_seen = true;
+	if (send_split || policies_seen)
+		remember_decision(copy_id, path, reason, policy_id);
 	return 0;
 }
 
@@ -155,14 +348,24 @@ int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 {
 	struct trace_counts *c = this_cpu_counts();
 	__u32 path = copy_path(copy);
+	struct under_way *w = NULL;
 	__u64 id = copy->id;
 
-	if (choose_tokens)
-		bpf_map_delete_elem(&chosen, &id);
-	if (!c || !copy_wanted(copy, path, latency_ns))
+	if (!c)
 		return 0;
+	if (remember_all() || policies_seen || is_async(copy))
+		w = bpf_map_lookup_elem(&copies, &id);
+	if (!copy_ends_wanted(copy, path, reason, latency_ns))
+		goto forget;
+	/* Who asked for it may be known no more. */
+	if (filter_task && is_async(copy) ? !w || !w->pid :
+					    !copy_starts_wanted(copy))
+		goto forget;
 	count_copy(c, copy, path, reason, latency_ns);
-	send_copy(c, copy, path, reason, latency_ns);
+	send_copy(c, copy, w, path, reason, latency_ns);
+forget:
+	if (w)
+		bpf_map_delete_elem(&copies, &id);
 	return 0;
 }
 
@@ -170,7 +373,7 @@ static __always_inline bool token_wanted(__u64 copy_id)
 {
 	if (!send_tokens)
 		return false;
-	return !choose_tokens || bpf_map_lookup_elem(&chosen, &copy_id);
+	return !choose_tokens || bpf_map_lookup_elem(&copies, &copy_id);
 }
 
 /* Count a step, and send a copy of @src if this token is wanted. */
@@ -207,13 +410,63 @@ int BPF_PROG(token_alloc, __u64 copy_id, __u64 token_id, __u64 bytes)
 	return 0;
 }
 
+/*
+ * Only with send_split
+ */
+
+/* Where the decision about a chunk begins; ends with blk_copy_decide. */
+SEC("fentry/blk_copy_decide")
+int BPF_PROG(decide_begins, struct blk_copy_run *run)
+{
+	__u64 id = run->copy->id;
+	struct under_way *w = to_split(id);
+
+	if (w)
+		w->decide_began_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/blk_copy_fallback")
+int BPF_PROG(copy_fallback, __u64 copy_id, __u32 dst_dev, __u64 offset,
+	     __u64 bytes, __u32 reason, int status)
+{
+	struct under_way *w = to_split(copy_id);
+
+	/* A chunk can have several gaps, but is finished before the next one. */
+	if (w && !w->fell_back) {
+		w->fell_back = true;
+		begin_emulation(w);
+	}
+	return 0;
+}
+
+SEC("tp_btf/blk_copy_chunk")
+int BPF_PROG(copy_chunk, __u64 copy_id, __u32 dst_dev, __u64 offset,
+	     __u64 bytes, __u32 path, __u32 reason, int status,
+	     __u64 latency_ns)
+{
+	struct under_way *w = to_split(copy_id);
+
+	if (!w)
+		return 0;
+	if (w->fell_back || path == BLK_COPY_PATH_EMULATE)
+		end_emulation(w);
+	w->fell_back = false;
+	return 0;
+}
+
+/*
+ * The steps of a token
+ */
+
 /* The four steps that happen to a part of a token. */
-#define TOKEN_PART(name, _step)                                           \
+#define TOKEN_PART(name, _step, _split)                                   \
 	SEC("tp_btf/blk_copy_" #name)                                     \
 	int BPF_PROG(name, __u64 copy_id, __u64 token_id, __u32 dev,      \
 		     __u64 sector, __u32 offset, __u32 bytes, int status, \
 		     __u64 age_ns)                                        \
 	{                                                                 \
+		_split;                                                   \
 		token_step(&(struct token_event){                         \
 			.step = (_step),                                  \
 			.copy_id = copy_id,                               \
@@ -228,10 +481,27 @@ int BPF_PROG(token_alloc, __u64 copy_id, __u64 token_id, __u64 bytes)
 		return 0;                                                 \
 	}
 
-TOKEN_PART(token_fill, TOKEN_FILL)
-TOKEN_PART(token_consume, TOKEN_CONSUME)
-TOKEN_PART(token_reject, TOKEN_REJECT)
-TOKEN_PART(token_complete, TOKEN_COMPLETE)
+TOKEN_PART(token_fill, TOKEN_FILL, split_fill(copy_id, token_id, age_ns))
+TOKEN_PART(token_consume, TOKEN_CONSUME, split_consume(copy_id))
+TOKEN_PART(token_reject, TOKEN_REJECT, )
+TOKEN_PART(token_complete, TOKEN_COMPLETE, split_complete(copy_id))
+
+SEC("tp_btf/blk_copy_dispatch")
+int BPF_PROG(token_dispatch, __u64 copy_id, __u64 token_id, __u32 dev,
+	     __u64 dst_sector, __u32 bytes, __u32 nr_ranges)
+{
+	split_dispatch(copy_id);
+	token_step(&(struct token_event){
+		.step = TOKEN_DISPATCH,
+		.copy_id = copy_id,
+		.token_id = token_id,
+		.dev = dev,
+		.sector = dst_sector,
+		.bytes = bytes,
+		.nr_ranges = nr_ranges,
+	});
+	return 0;
+}
 
 SEC("tp_btf/blk_copy_token_free")
 int BPF_PROG(token_free, __u64 copy_id, __u64 token_id, __u64 bytes, __u64 done,

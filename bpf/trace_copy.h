@@ -17,9 +17,27 @@ enum trace_kind {
 	TRACE_TOKEN = 2,
 };
 
+#define TRACE_STACK_DEPTH 32
+
+/* A time that is not known, for instance because it was not asked for. */
+#define TRACE_NO_TIME (~0ULL)
+
 /*
- * A copy has ended.  @pid and @comm name the task in which it ended: the caller
- * of a synchronous copy, a kernel worker for an asynchronous one.
+ * Where the time of a copy went: for how long at least one of its chunks, tokens
+ * or commands was there.  Chunks are in flight together, so some of it is in
+ * two of these.
+ */
+struct copy_split {
+	__u64 decide_ns;  /* asking policies, and the kernel's own rules */
+	__u64 token_ns;	  /* until the source had said where the data is */
+	__u64 queue_ns;	  /* commands, until the driver took them */
+	__u64 device_ns;  /* commands, until they ended */
+	__u64 emulate_ns; /* what was read and written */
+};
+
+/*
+ * A copy has ended.  @pid and @comm name the task that asked for it, or the
+ * kernel worker in which it ended if it began before the tracer.
  */
 struct copy_event {
 	__u32 kind; /* TRACE_COPY */
@@ -28,10 +46,13 @@ struct copy_event {
 	__u64 copy_id;
 	__u64 src_sector; /* of the first range */
 	__u64 dst_sector;
+	__u64 src_diskseq;
+	__u64 dst_diskseq;
 	__u64 bytes;	 /* wanted */
 	__u64 offloaded; /* done by the device */
 	__u64 emulated;	 /* read and written by the kernel */
 	__u64 latency_ns;
+	__u64 policy_id; /* of the policy that was asked; 0: none */
 	__u32 src_dev;
 	__u32 dst_dev;
 	__u32 nr_ranges;
@@ -39,8 +60,14 @@ struct copy_event {
 	__u32 reason; /* enum blk_copy_reason */
 	__u32 origin; /* enum blk_copy_origin */
 	__s32 error;  /* 0 or a negative errno */
+	__s32 stack;  /* id in the map "stacks", or a negative errno */
+	__u32 decider; /* BLK_COPY_BUILTIN, _POLICY_DISK, _POLICY_GLOBAL, _CALLER */
+	__u32 policy_map; /* id of its struct_ops map; 0: told before, or gone */
+	__u32 policy_global; /* it is the policy of the global slot */
 	__u32 pad;
+	char policy[TRACE_COMM_LEN]; /* its name; "": told before, or gone */
 	char comm[TRACE_COMM_LEN];
+	struct copy_split split;
 };
 
 /* X(ID, word shown to people and in JSON) */
@@ -49,6 +76,7 @@ struct copy_event {
 	X(FILL, "fill")         \
 	X(CONSUME, "consume")   \
 	X(REJECT, "reject")     \
+	X(DISPATCH, "dispatch") \
 	X(COMPLETE, "complete") \
 	X(FREE, "free")
 
@@ -63,8 +91,9 @@ enum token_step {
 
 /*
  * A step in the life of a token.  @dev, @sector and @offset are those of the
- * part that was filled, consumed, rejected or completed, and 0 otherwise.  @dev
- * is the whole disk at the bottom, whatever device the copy was asked for.
+ * part that was filled, consumed, rejected, dispatched or completed, and 0
+ * otherwise.  @dev is the whole disk at the bottom, whatever device the copy was
+ * asked for.
  */
 struct token_event {
 	__u32 kind; /* TRACE_TOKEN */
@@ -75,11 +104,11 @@ struct token_event {
 	__u64 sector;
 	__u64 bytes;  /* of the part; of the token in alloc and free */
 	__u64 done;   /* free: bytes the device copied */
-	__u64 age_ns; /* since alloc */
+	__u64 age_ns; /* since alloc; not in dispatch */
 	__u32 dev;
-	__u32 offset; /* of the part in the token, bytes */
-	__s32 status; /* 0 or a negative errno */
-	__u32 pad;
+	__u32 offset;	 /* of the part in the token, bytes; not in dispatch */
+	__s32 status;	 /* 0 or a negative errno */
+	__u32 nr_ranges; /* dispatch: source ranges of the command */
 };
 
 /*
@@ -111,7 +140,7 @@ struct trace_counts {
 	__u64 errors;
 	__u64 tokens[TOKEN_NR_STEPS]; /* steps seen */
 	__u64 lost_copies;	      /* no room in the ring buffer */
-	__u64 lost_tokens; /* same, or no room to remember a copy for them */
+	__u64 lost_tokens; /* same, or no room to remember their copy */
 };
 
 /* The bucket of a value. */

@@ -1,235 +1,198 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bpfcopy trace: a row per copy, live.
+ * bpfcopy trace: a row per copy, live or from a recording.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/types.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "device.h"
 #include "exit.h"
 #include "kernel.h"
-#include "rows.h"
+#include "ksyms.h"
 #include "stop.h"
 #include "trace.h"
+#include "trace_names.h"
+#include "trace_out.h"
+#include "trace_replay.h"
+#include "tracer.h"
 #include "verbs.h"
 #include "words.h"
 
 #include "../bpf/trace_copy.h"
 
+#define BUFFER_MAX (1ULL << 30)
+
 #define TOKEN_STEP_WORD(id, word) word,
 static const char *const steps[] = { TOKEN_STEPS(TOKEN_STEP_WORD) };
 
-struct hello_row {
-	const char *kernel;
-	uint64_t ts_ns;
-	bool tokens;
+/* A stack as text; kept for the next one. */
+struct stack_text {
+	struct ksyms *syms;
+	char names[TRACE_STACK_DEPTH][KSYMS_NAME_MAX];
+	char *list[TRACE_STACK_DEPTH + 1];
 };
-
-static const struct row_col hello_cols[] = {
-	ROW_COL(struct hello_row, ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
-	ROW_COL(struct hello_row, kernel, "kernel", "KERNEL", ROW_TEXT, 0),
-	ROW_COL(struct hello_row, tokens, "tokens", "TOKENS", ROW_BOOL, 0),
-	{},
-};
-
-struct copy_row {
-	uint64_t ts_ns;
-	char device[DEVICE_NAME_MAX];
-	char src_device[DEVICE_NAME_MAX];
-	uint64_t copy_id;
-	uint64_t src_sector;
-	uint64_t dst_sector;
-	uint64_t ranges;
-	uint64_t bytes;
-	uint64_t offloaded;
-	uint64_t emulated;
-	const char *path;
-	const char *reason;
-	const char *origin;
-	uint64_t latency_ns;
-	uint64_t error;
-	uint64_t pid;
-	char comm[TRACE_COMM_LEN + 1];
-};
-
-/* Headings are those of the first columns: 80 characters are enough. */
-static const struct row_col copy_cols[] = {
-	ROW_COL(struct copy_row, ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
-	ROW_COL(struct copy_row, device, "device", "DEVICE", ROW_CHARS, 8),
-	ROW_COL(struct copy_row, src_sector, "src_sector", "SRC", ROW_NUM, 9),
-	ROW_COL(struct copy_row, dst_sector, "dst_sector", "DST", ROW_NUM, 9),
-	ROW_COL(struct copy_row, bytes, "bytes", "LEN", ROW_SIZE, 7),
-	ROW_COL(struct copy_row, path, "path", "PATH", ROW_TEXT, 7),
-	ROW_COL(struct copy_row, reason, "reason", "WHY", ROW_TEXT, 10),
-	ROW_COL(struct copy_row, latency_ns, "latency_ns", "LAT", ROW_TIME, 7),
-	ROW_COL(struct copy_row, error, "error", "ERR", ROW_ERRNO, 3),
-	ROW_COL(struct copy_row, copy_id, "copy_id", NULL, ROW_NUM, 0),
-	ROW_COL(struct copy_row, src_device, "src_device", NULL, ROW_CHARS, 0),
-	ROW_COL(struct copy_row, ranges, "ranges", NULL, ROW_NUM, 0),
-	ROW_COL(struct copy_row, offloaded, "offloaded_bytes", NULL, ROW_SIZE,
-		0),
-	ROW_COL(struct copy_row, emulated, "emulated_bytes", NULL, ROW_SIZE, 0),
-	ROW_COL(struct copy_row, origin, "origin", NULL, ROW_TEXT, 0),
-	ROW_COL(struct copy_row, pid, "pid", NULL, ROW_NUM, 0),
-	ROW_COL(struct copy_row, comm, "comm", NULL, ROW_CHARS, 0),
-	{},
-};
-
-struct token_row {
-	uint64_t ts_ns;
-	char device[DEVICE_NAME_MAX];
-	uint64_t copy_id;
-	uint64_t token_id;
-	const char *step;
-	uint64_t sector;
-	uint64_t offset;
-	uint64_t bytes;
-	uint64_t done;
-	uint64_t age_ns;
-	uint64_t error;
-};
-
-static const struct row_col token_cols[] = {
-	ROW_COL(struct token_row, ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
-	ROW_COL(struct token_row, device, "device", "DEVICE", ROW_CHARS, 8),
-	ROW_COL(struct token_row, token_id, "token_id", "TOKEN", ROW_NUM, 9),
-	ROW_COL(struct token_row, sector, "sector", "SECTOR", ROW_NUM, 9),
-	ROW_COL(struct token_row, bytes, "bytes", "LEN", ROW_SIZE, 7),
-	ROW_COL(struct token_row, step, "step", "STEP", ROW_TEXT, 8),
-	ROW_COL(struct token_row, offset, "offset_bytes", "AT", ROW_SIZE, 9),
-	ROW_COL(struct token_row, age_ns, "age_ns", "AGE", ROW_TIME, 7),
-	ROW_COL(struct token_row, error, "error", "ERR", ROW_ERRNO, 3),
-	ROW_COL(struct token_row, done, "done_bytes", NULL, ROW_SIZE, 0),
-	ROW_COL(struct token_row, copy_id, "copy_id", NULL, ROW_NUM, 0),
-	{},
-};
-
-struct lost_row {
-	uint64_t ts_ns;
-	uint64_t lost;
-};
-
-static const struct row_col lost_cols[] = {
-	ROW_COL(struct lost_row, ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
-	ROW_COL(struct lost_row, lost, "lost", "LOST", ROW_NUM, 0),
-	{},
-};
-
-struct path_row {
-	const char *path;
-	struct trace_path_total total;
-};
-
-static const struct row_col path_cols[] = {
-	ROW_COL(struct path_row, path, "path", "PATH", ROW_TEXT, 8),
-	ROW_COL(struct path_row, total.copies, "copies", "COPIES", ROW_NUM, 8),
-	ROW_COL(struct path_row, total.bytes, "bytes", "BYTES", ROW_SIZE, 9),
-	ROW_COL(struct path_row, total.p50_ns, "p50_ns", "P50", ROW_TIME, 8),
-	ROW_COL(struct path_row, total.p99_ns, "p99_ns", "P99", ROW_TIME, 8),
-	{},
-};
-
-static const struct row_col bye_cols[] = {
-	ROW_COL(struct trace_totals, copies, "copies", "COPIES", ROW_NUM, 0),
-	ROW_COL(struct trace_totals, bytes, "bytes", "BYTES", ROW_SIZE, 0),
-	ROW_COL(struct trace_totals, offloaded, "offloaded_bytes", "OFFLOADED",
-		ROW_SIZE, 0),
-	ROW_COL(struct trace_totals, emulated, "emulated_bytes", "EMULATED",
-		ROW_SIZE, 0),
-	ROW_COL(struct trace_totals, errors, "errors", "ERRORS", ROW_NUM, 0),
-	ROW_COL(struct trace_totals, tokens_created, "tokens_created", "TOKENS",
-		ROW_NUM, 0),
-	ROW_COL(struct trace_totals, tokens_freed, "tokens_freed", "FREED",
-		ROW_NUM, 0),
-	ROW_COL(struct trace_totals, lost, "lost", "LOST", ROW_NUM, 0),
-	{},
-};
-
-static const struct row_desc hello_desc = { "hello", NULL, hello_cols, false };
-static const struct row_desc copy_desc = { "copy", "copies", copy_cols, false };
-static const struct row_desc token_desc = { "token", "tokens", token_cols,
-					    false };
-static const struct row_desc lost_desc = { "lost", "losses", lost_cols, false };
-static const struct row_desc path_desc = { "path", "paths", path_cols, false };
-static const struct row_desc bye_desc = { "bye", NULL, bye_cols, false };
 
 /* One run of the verb. */
 struct run {
 	const struct options *opts;
-	struct rows *rows; /* NULL until everything is attached */
-	struct rows_part *hello;
-	struct rows_part *copies;
-	struct rows_part *tokens;
-	struct rows_part *losses;
-	struct rows_part *paths;
-	struct rows_part *bye;
+	struct trace_out *out;
+	bool begun; /* everything is attached */
+	struct trace_names *names;
+	struct stack_text stack;
 	uint64_t clock_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	uint64_t seen;	       /* events delivered */
 };
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t real_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
+	clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 /* Between two readings of one clock, the other was read. */
 static uint64_t clock_offset(void)
 {
-	uint64_t before = clock_ns(CLOCK_MONOTONIC);
-	uint64_t real = clock_ns(CLOCK_REALTIME);
-	uint64_t after = clock_ns(CLOCK_MONOTONIC);
+	uint64_t before = tracer_now_ns();
+	uint64_t real = real_ns();
+	uint64_t after = tracer_now_ns();
 
 	return real - (before + (after - before) / 2);
 }
 
-static bool for_people(const struct run *run)
+/* Is there somebody who reads what stderr says? */
+static bool for_people(const struct options *opts)
 {
-	return run->opts->output == ROWS_TABLE;
+	return opts->output == ROWS_TABLE || opts->record || opts->perfetto;
 }
 
-static void open_rows(struct run *run)
+static void say_hello(const struct options *opts)
 {
-	run->rows = rows_open(stdout, run->opts->output, "trace", true);
-	run->hello = rows_part(run->rows, &hello_desc);
-	run->copies = rows_part(run->rows, &copy_desc);
-	run->tokens = rows_part(run->rows, &token_desc);
-	run->losses = rows_part(run->rows, &lost_desc);
-	run->paths = rows_part(run->rows, &path_desc);
-	run->bye = rows_part(run->rows, &bye_desc);
+	if (!for_people(opts))
+		return;
+	if (opts->record || opts->perfetto)
+		fprintf(stderr, "Writing copies to %s; Ctrl-C ends.\n",
+			opts->record ? opts->record : opts->perfetto);
+	else
+		fputs("Tracing copies; Ctrl-C ends.\n", stderr);
+}
+
+/* A picture has tracks for them. */
+static bool wants_tokens(const struct options *opts)
+{
+	return opts->tokens || opts->perfetto;
 }
 
 /*
  * Events
  */
 
-static int on_ready(void *ctx)
+static int on_ready(void *ctx, const char *missing)
 {
 	struct run *run = ctx;
-	struct hello_row row = { .ts_ns = clock_ns(CLOCK_REALTIME),
-				 .tokens = run->opts->tokens };
+	uint64_t now = tracer_now_ns();
+	struct trace_hello row = {
+		.ts_ns = now + run->clock_offset,
+		.monotonic_ns = now,
+		.version = BPFCOPY_VERSION,
+		.tokens = wants_tokens(run->opts),
+		.split = run->opts->split,
+		.stacks = run->opts->stack,
+		.missing = missing,
+	};
 	struct utsname uts;
+	int err;
 
-	open_rows(run);
-	if (for_people(run)) {
-		fputs("Tracing copies; Ctrl-C ends.\n", stderr);
-		return 0;
-	}
+	run->begun = true;
+	if (*missing)
+		exit_message(EXIT_OK,
+			     "this kernel has no %s: what they tell is missing",
+			     missing);
 	uname(&uts);
 	row.kernel = uts.release;
-	return rows_add(run->hello, &row);
+	err = trace_out_hello(run->out, &row);
+	/* Whoever waits for it may begin, and finds it in the file. */
+	if (!err)
+		say_hello(run->opts);
+	return err;
 }
 
-static int on_copy(void *ctx, const struct copy_event *e)
+static char **stack_names(struct stack_text *text, const uint64_t *stack)
+{
+	size_t n = 0;
+
+	for (; n < TRACE_STACK_DEPTH && stack[n]; n++)
+		text->list[n] = ksyms_name(text->syms, stack[n], text->names[n],
+					   KSYMS_NAME_MAX);
+	text->list[n] = NULL;
+	return text->list;
+}
+
+static void add_devices(struct run *run, const struct copy_event *e,
+			struct trace_copy *row)
+{
+	const struct trace_device *dst =
+		trace_names_device(run->names, e->dst_dev, e->dst_diskseq);
+	const struct trace_device *src =
+		trace_names_device(run->names, e->src_dev, e->src_diskseq);
+
+	if (dst) {
+		row->device = dst->name;
+		row->device_id = dst->id;
+	}
+	if (src) {
+		row->src_device = src->name;
+		row->src_device_id = src->id;
+	}
+}
+
+static void add_policy(struct run *run, const struct copy_event *e,
+		       struct trace_copy *row)
+{
+	const struct trace_policy *policy = trace_names_policy(run->names, e);
+
+	row->decided_by = word_of_reason(e->decider);
+	if (!policy)
+		return;
+	row->policy = policy->name;
+	row->policy_slot = policy->slot;
+	row->policy_mode = policy->mode;
+}
+
+/* TRACE_NO_TIME is ROWS_NONE. */
+static void add_split(const struct run *run, const struct copy_split *s,
+		      struct trace_copy *row)
+{
+	bool split = run->opts->split;
+
+	row->decide_ns = split ? s->decide_ns : ROWS_NONE;
+	row->token_ns = split ? s->token_ns : ROWS_NONE;
+	row->queue_ns = split ? s->queue_ns : ROWS_NONE;
+	row->device_ns = split ? s->device_ns : ROWS_NONE;
+	row->emulate_ns = split ? s->emulate_ns : ROWS_NONE;
+}
+
+/* A task can give itself a name of any bytes; JSON is text. */
+static void copy_comm(char to[TRACE_COMM_LEN + 1],
+		      const char from[TRACE_COMM_LEN])
+{
+	size_t n = 0;
+
+	for (; n < TRACE_COMM_LEN && from[n]; n++)
+		to[n] = from[n] < ' ' || from[n] > '~' ? '?' : from[n];
+	to[n] = '\0';
+}
+
+static int on_copy(void *ctx, const struct copy_event *e, const uint64_t *stack)
 {
 	struct run *run = ctx;
-	struct copy_row row = {
+	char comm[TRACE_COMM_LEN + 1];
+	struct trace_copy row = {
 		.ts_ns = e->ts_ns + run->clock_offset,
 		.copy_id = e->copy_id,
 		.src_sector = e->src_sector,
@@ -244,70 +207,64 @@ static int on_copy(void *ctx, const struct copy_event *e)
 		.latency_ns = e->latency_ns,
 		.error = (uint64_t)-e->error,
 		.pid = e->pid,
+		.comm = comm,
+		.stack = stack ? stack_names(&run->stack, stack) : NULL,
 	};
 
 	run->seen++;
-	device_name(e->dst_dev, row.device);
-	device_name(e->src_dev, row.src_device);
-	snprintf(row.comm, sizeof(row.comm), "%.*s", TRACE_COMM_LEN, e->comm);
-	return rows_add(run->copies, &row);
+	copy_comm(comm, e->comm);
+	add_devices(run, e, &row);
+	add_policy(run, e, &row);
+	add_split(run, &e->split, &row);
+	return trace_out_copy(run->out, &row);
 }
 
 static int on_token(void *ctx, const struct token_event *e)
 {
 	struct run *run = ctx;
-	bool part = e->step != TOKEN_ALLOC && e->step != TOKEN_FREE;
-	struct token_row row = {
+	bool whole = e->step == TOKEN_ALLOC || e->step == TOKEN_FREE;
+	bool dispatch = e->step == TOKEN_DISPATCH;
+	char name[DEVICE_NAME_MAX];
+	struct trace_token row = {
 		.ts_ns = e->ts_ns + run->clock_offset,
+		.device = whole ? NULL : device_name(e->dev, name),
 		.copy_id = e->copy_id,
 		.token_id = e->token_id,
 		.step = word_of(steps, sizeof(steps) / sizeof(*steps), e->step),
-		.sector = part ? e->sector : ROWS_NONE,
-		.offset = part ? e->offset : ROWS_NONE,
+		.sector = whole ? ROWS_NONE : e->sector,
+		.offset = whole || dispatch ? ROWS_NONE : e->offset,
 		.bytes = e->bytes,
+		.ranges = dispatch ? e->nr_ranges : ROWS_NONE,
 		.done = e->step == TOKEN_FREE ? e->done : ROWS_NONE,
-		.age_ns = e->age_ns,
+		.age_ns = dispatch ? ROWS_NONE : e->age_ns,
 		.error = (uint64_t)-e->status,
 	};
 
 	run->seen++;
-	if (part)
-		device_name(e->dev, row.device);
-	return rows_add(run->tokens, &row);
+	return trace_out_token(run->out, &row);
 }
 
 static int on_lost(void *ctx, uint64_t lost)
 {
 	struct run *run = ctx;
-	struct lost_row row = { clock_ns(CLOCK_REALTIME), lost };
+	struct trace_lost row = { real_ns(), lost };
 
-	if (!for_people(run))
-		return rows_add(run->losses, &row);
-	exit_message(EXIT_LOST,
-		     "lost %" PRIu64 " events; filters (--dev, --min-size, "
-		     "--min-latency) make fewer",
-		     lost);
-	return 0;
+	if (for_people(run->opts))
+		exit_message(EXIT_LOST,
+			     "lost %" PRIu64
+			     " events; filters (--dev, --min-size, "
+			     "--min-latency) make fewer, --buffer more room",
+			     lost);
+	return trace_out_lost(run->out, &row);
 }
 
 /*
  * The end
  */
 
-static void add_paths(struct run *run, const struct trace_totals *totals)
+static void say_bye(uint64_t seen, const struct trace_totals *t)
 {
-	for (size_t i = 0; i < TRACE_PATHS; i++) {
-		struct path_row row = { word_of_path((uint32_t)i),
-					totals->path[i] };
-
-		if (row.total.copies)
-			rows_add(run->paths, &row);
-	}
-}
-
-static void say_bye(const struct run *run, const struct trace_totals *t)
-{
-	uint64_t events = run->seen + t->lost;
+	uint64_t events = seen + t->lost;
 
 	fflush(stdout);
 	fprintf(stderr,
@@ -318,32 +275,17 @@ static void say_bye(const struct run *run, const struct trace_totals *t)
 		events ? 100.0 * (double)t->lost / (double)events : 0.0);
 }
 
-static void add_totals(struct run *run, const struct trace_totals *totals)
+static int finish(const struct options *opts, struct trace_out *out,
+		  uint64_t seen, const struct trace_totals *totals)
 {
-	if (for_people(run) && totals->copies)
-		fputc('\n', stdout);
-	add_paths(run, totals);
-	if (for_people(run))
-		say_bye(run, totals);
-	else
-		rows_add(run->bye, totals);
-}
+	int status = trace_out_close(out, totals);
 
-static int finish(struct run *run, const struct trace_totals *totals)
-{
-	int err;
-
-	/* Without a beginning there is no end. */
-	if (!run->rows)
-		return EXIT_OK;
-	add_totals(run, totals);
-	err = rows_close(run->rows);
-	if (err)
-		return exit_output(err, EXIT_FAILED);
-	if (totals->lost && run->opts->fail_on_loss)
+	if (for_people(opts))
+		say_bye(seen, totals);
+	if (status == EXIT_OK && totals->lost && opts->fail_on_loss)
 		return exit_message(EXIT_LOST, "%" PRIu64 " events were lost",
 				    totals->lost);
-	return EXIT_OK;
+	return status;
 }
 
 static int run_trace(struct run *run, const struct trace_opts *trace)
@@ -354,30 +296,106 @@ static int run_trace(struct run *run, const struct trace_opts *trace)
 	int status, err;
 
 	err = trace_run(trace, &cbs, stop_on_signals(), &totals, &error);
-	status = finish(run, &totals);
+	/* Without a beginning there is no end. */
+	status = run->begun ? finish(run->opts, run->out, run->seen, &totals) :
+			      trace_out_close(run->out, &totals);
 	/* Output that failed ends a trace, and is reported already. */
 	if (!err || status == EXIT_FAILED)
 		return status;
 	return exit_because(IN_TRACE, err, "trace", error.text);
 }
 
-static int trace(const struct options *opts)
+static int set_up(struct run *run)
+{
+	int err = 0;
+
+	run->clock_offset = clock_offset();
+	run->names = trace_names_new();
+	if (run->opts->stack)
+		err = ksyms_load(&run->stack.syms);
+	return run->names ? err : -ENOMEM;
+}
+
+static int trace_live(const struct options *opts)
 {
 	struct run run = { .opts = opts };
 	struct trace_opts trace = {
-		.tokens = opts->tokens,
+		.tokens = wants_tokens(opts),
+		.split = opts->split,
+		.stacks = opts->stack,
+		.buffer_bytes = opts->buffer_bytes,
 		.duration_ns = opts->duration_ns,
 		.count = opts->count,
 	};
-	int status;
+	int status, err;
 
 	status = filter_of_options(opts, &trace.filter);
 	if (status == EXIT_OK)
 		status = kernel_need(KERNEL_TRACE);
+	if (status == EXIT_OK)
+		status = trace_out_open(opts, &run.out);
 	if (status != EXIT_OK)
 		return status;
-	run.clock_offset = clock_offset();
-	return run_trace(&run, &trace);
+	err = set_up(&run);
+	status = err ? exit_error(IN_GENERAL, err, "trace") :
+		       run_trace(&run, &trace);
+	ksyms_free(run.stack.syms);
+	trace_names_free(run.names);
+	return status;
+}
+
+static int trace_recording(const struct options *opts)
+{
+	struct trace_totals totals = {};
+	struct trace_out *out;
+	int status, close_status;
+
+	status = trace_out_open(opts, &out);
+	if (status != EXIT_OK)
+		return status;
+	status = trace_replay(opts, stop_on_signals(), out, &totals);
+	close_status = finish(opts, out, totals.copies, &totals);
+	return status == EXIT_OK || close_status == EXIT_FAILED ? close_status :
+								  status;
+}
+
+/* What would have changed what is in the recording. */
+static const char *not_for_replay(const struct options *opts)
+{
+	if (opts->cgroup)
+		return "--cgroup";
+	if (opts->duration_ns)
+		return "--duration";
+	if (opts->buffer_bytes)
+		return "--buffer";
+	return opts->stack ? "--stack" : NULL;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
+static int trace(const struct options *opts)
+{
+	const char *wrong = opts->replay ? not_for_replay(opts) : NULL;
+
+	if (opts->buffer_bytes > BUFFER_MAX)
+		return options_usage(&verb_trace,
+				     "--buffer can be at most 1GiB");
+	if (wrong)
+		return options_usage(&verb_trace,
+				     "%s has no meaning with --replay", wrong);
+	if (same_file(opts->record, opts->replay) ||
+	    same_file(opts->perfetto, opts->replay) ||
+	    same_file(opts->record, opts->perfetto))
+		return options_usage(&verb_trace, "the same file twice: %s",
+				     opts->replay ? opts->replay :
+						    opts->record);
+	return opts->replay ? trace_recording(opts) : trace_live(opts);
 }
 
 const struct verb verb_trace = {
@@ -387,19 +405,27 @@ const struct verb verb_trace = {
 	       "and destination sector (of 512 bytes), length, which path it "
 	       "took and why, and how long it took. At the end, totals and "
 	       "latencies per path. Filters run in the kernel; of tokens, those "
-	       "are shown whose copy passes --dev, --pid, --min-size and --origin. With "
-	       "-o ndjson the first line is a hello, the last a bye with the "
-	       "totals; with -o json everything comes as one document at the "
-	       "end.",
-	.examples = "  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
-		    "  bpfcopy trace --tokens --count=5\n"
-		    "  bpfcopy trace -o ndjson --duration=5s --fail-on-loss | "
-		    "jq .latency_ns\n",
-	.overhead = "While it runs, each copy costs about 800 instructions "
-		    "more (4 % of an offloaded copy of 4 KiB), with --tokens "
-		    "2400. Printing a row costs some 10000, on another "
-		    "processor if there is one; filters work before that. "
-		    "When it ended, nothing is left.",
+	       "are shown whose copy passes --dev, --pid, --comm, --cgroup, "
+	       "--min-size and --origin. With -o ndjson the first line is a "
+	       "hello, the last a bye with the totals; with -o json everything "
+	       "comes as one document at the end. --replay reads what --record "
+	       "wrote, and does with it what could have been done live: print "
+	       "it in any form, choose, draw.",
+	.examples =
+		"  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
+		"  bpfcopy trace --split --wide --comm=fio\n"
+		"  bpfcopy trace --tokens --count=5\n"
+		"  bpfcopy trace --record=/tmp/trace.ndjson --duration=5s\n"
+		"  bpfcopy trace --replay=/tmp/trace.ndjson --path=emulate --wide\n"
+		"  bpfcopy trace --replay=/tmp/trace.ndjson --perfetto=/tmp/trace.json\n"
+		"  bpfcopy trace -o ndjson --duration=5s --fail-on-loss | "
+		"jq .latency_ns\n",
+	.overhead =
+		"While it runs, each copy costs about 1200 instructions "
+		"more (5 % of an offloaded copy of 4 KiB), with --tokens "
+		"3100, with --split 3900. Printing a row costs some 10000, on another "
+		"processor if there is one; filters work before that. "
+		"When it ended, nothing is left.",
 	.units = "SRC and DST are sectors of 512 bytes, whatever the "
 		 "logical block size.",
 	.bit = V_TRACE,

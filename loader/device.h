@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define DEVICE_NAME_MAX 64
-#define DEVICE_TEXT_MAX 128
+#define DEVICE_TEXT_MAX 256
 
 /**
  * struct device - one disk or partition

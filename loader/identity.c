@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "identity.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -236,4 +237,38 @@ int identity_read(const struct device *dev, struct conf_identity *id)
 	if (err)
 		conf_identity_free(id);
 	return err;
+}
+
+/*
+ * One name
+ */
+
+static void first_link(const struct device *dev, char *name, size_t size)
+{
+	struct conf_identity id = {};
+
+	if (!read_links(dev->disk, &id) && id.by_id[0])
+		snprintf(name, size, "%s", id.by_id[0]);
+	conf_identity_free(&id);
+}
+
+char *identity_name(const struct device *dev, char *name, size_t size)
+{
+	const char *number = dev->name + strlen(dev->name);
+	size_t len;
+
+	*name = '\0';
+	if (!strncmp(dev->disk, "nvme", 4) && *dev->wwid)
+		snprintf(name, size, "nvme-%s", dev->wwid);
+	else if (!strncmp(dev->disk, "dm-", 3) && *dev->uuid)
+		snprintf(name, size, "dm-uuid-%s", dev->uuid);
+	else
+		first_link(dev, name, size);
+	if (!*name || !dev->partition)
+		return name;
+	while (number > dev->name && isdigit((unsigned char)number[-1]))
+		number--;
+	len = strlen(name);
+	snprintf(name + len, size - len, "-part%s", number);
+	return name;
 }

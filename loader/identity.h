@@ -21,4 +21,18 @@
  */
 int identity_read(const struct device *dev, struct conf_identity *id);
 
+/**
+ * identity_name() - a name that stays with a device
+ * @dev: from device_find() or device_list()
+ * @name: filled with the name that udev gives it in /dev/disk/by-id, whether or
+ *	not there is a udev; "" if it has none
+ * @size: of @name
+ *
+ * NVMe namespaces and device mapper have one of their own, others the first of
+ * their links.
+ *
+ * Return: @name.
+ */
+char *identity_name(const struct device *dev, char *name, size_t size);
+
 #endif /* BPFCOPY_IDENTITY_H */

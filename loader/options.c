@@ -32,6 +32,14 @@ enum long_only {
 	KEY_HEATMAP,
 	KEY_COLLECT,
 	KEY_TEXTFILE,
+	KEY_REASON,
+	KEY_COMM,
+	KEY_CGROUP,
+	KEY_SPLIT,
+	KEY_STACK,
+	KEY_BUFFER,
+	KEY_RECORD,
+	KEY_PERFETTO,
 	KEY_ROOT,
 	KEY_CONFIG,
 	KEY_SNAPSHOT,
@@ -89,6 +97,17 @@ const struct option_def option_table[] = {
 	  "kernel|ioctl|io_uring|copy_file_range|kcopyd|nvmet",
 	  "only copies that were asked for this way", OPT(origin),
 	  V_TRACE | V_HIST },
+	{ "reason", KEY_REASON, OPTION_WORD,
+	  "builtin|policy|global-policy|caller|unsupported|disabled|"
+	  "cross-device|stale|failed|nomem",
+	  "only copies that took their path for this reason", OPT(reason),
+	  V_TRACE },
+	{ "comm", KEY_COMM, OPTION_TEXT, "NAME",
+	  "only copies of tasks of this name", OPT(comm), V_TRACE },
+	{ "cgroup", KEY_CGROUP, OPTION_TEXT, "PATH",
+	  "only copies of tasks in or below this cgroup; PATH may begin at "
+	  "/sys/fs/cgroup",
+	  OPT(cgroup), V_TRACE },
 	{ "min-latency", KEY_MIN_LATENCY, OPTION_TIME, "TIME",
 	  "only copies that took at least so long", OPT(min_latency_ns),
 	  V_TRACE | V_HIST },
@@ -99,6 +118,28 @@ const struct option_def option_table[] = {
 	  "end after N copies; tokens: after N leaks or screens; top: "
 	  "after N screens",
 	  OPT(count), V_TRACE | V_TOKENS | V_TOP },
+	{ "wide", 'w', OPTION_FLAG, NULL,
+	  "more columns: who asked, who decided", OPT(wide), V_TRACE },
+	{ "split", KEY_SPLIT, OPTION_FLAG, NULL,
+	  "tell where the time went: deciding, tokens, queue, device, emulation",
+	  OPT(split), V_TRACE },
+	{ "stack", KEY_STACK, OPTION_FLAG, NULL,
+	  "tell from where in the kernel each copy was asked for", OPT(stack),
+	  V_TRACE },
+	{ "buffer", KEY_BUFFER, OPTION_SIZE, "SIZE",
+	  "room for events that are not read yet, made a power of two "
+	  "(default: 4MiB)",
+	  OPT(buffer_bytes), V_TRACE },
+	{ "record", KEY_RECORD, OPTION_TEXT, "FILE",
+	  "write everything to FILE, for --replay, and print no rows",
+	  OPT(record), V_TRACE },
+	{ "replay", 'r', OPTION_TEXT, "FILE",
+	  "read what --record wrote (- is stdin) instead of tracing",
+	  OPT(replay), V_TRACE },
+	{ "perfetto", KEY_PERFETTO, OPTION_TEXT, "FILE",
+	  "write FILE for ui.perfetto.dev or chrome://tracing, and print no "
+	  "rows",
+	  OPT(perfetto), V_TRACE },
 	{ "root", KEY_ROOT, OPTION_TEXT, "FOLDER",
 	  "the machine whose files are meant is below FOLDER", OPT(root),
 	  V_POLICY_CHECK | V_POLICY_EXPLAIN },
@@ -206,9 +247,9 @@ static int parse_word(const struct option_def *def, const char *arg,
 		return index;
 	}
 	/* 0 is "not given"; the others have a default, which comes first. */
-	*value = (uint64_t)index + (def->key == KEY_PATH ||
-				    def->key == KEY_ORIGIN ||
-				    def->key == KEY_COLLECT);
+	*value = (uint64_t)index +
+		 (def->key == KEY_PATH || def->key == KEY_ORIGIN ||
+		  def->key == KEY_COLLECT || def->key == KEY_REASON);
 	return 0;
 }
 
@@ -328,14 +369,24 @@ static error_t parse_before_verb(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* argp shows help text as it is, so units are appended here. */
+/* A list of words that leaves no room for help beside it. */
+static bool is_long_list(const struct option_def *def)
+{
+	return def->kind == OPTION_WORD && strlen(def->arg) > 50;
+}
+
+/* argp shows help text as it is, so units and long lists are appended here. */
 static char *full_help(const struct option_def *def)
 {
-	char *text;
+	bool list = is_long_list(def);
+	char *text, *c;
 
-	if (asprintf(&text, "%s%s", def->help, options_kind_hint(def->kind)) <
-	    0)
+	if (asprintf(&text, "%s%s%s%s", def->help, options_kind_hint(def->kind),
+		     list ? ": " : "", list ? def->arg : "") < 0)
 		return NULL;
+	/* Lines are broken at blanks. */
+	while (list && (c = strchr(text, '|')))
+		*c = ' ';
 	return text;
 }
 
@@ -348,7 +399,7 @@ static void fill_argp(struct argp_option *out, unsigned int verbs)
 			continue;
 		out->name = def->name;
 		out->key = def->key;
-		out->arg = def->arg;
+		out->arg = is_long_list(def) ? "WORD" : def->arg;
 		out->doc = full_help(def);
 		out++;
 	}

@@ -63,6 +63,16 @@ enum copy_mode {
  * @pid: --pid
  * @path: --path; 1 + index of its word, which is enum blk_copy_path
  * @origin: --origin; 1 + index of its word, which is enum blk_copy_origin
+ * @reason: --reason; 1 + index of its word, which is enum blk_copy_reason
+ * @comm: --comm
+ * @cgroup: --cgroup, as written
+ * @wide: --wide
+ * @split: --split
+ * @stack: --stack
+ * @buffer_bytes: --buffer
+ * @record: --record, a file name
+ * @replay: --replay, a file name or "-"
+ * @perfetto: --perfetto, a file name
  * @count: --count
  * @duration_ns: --duration
  * @by: --by; a bit per word, which is enum hist_by
@@ -101,6 +111,16 @@ struct options {
 	uint64_t pid;
 	uint64_t path;
 	uint64_t origin;
+	uint64_t reason;
+	const char *comm;
+	const char *cgroup;
+	bool wide;
+	bool split;
+	bool stack;
+	uint64_t buffer_bytes;
+	const char *record;
+	const char *replay;
+	const char *perfetto;
 	uint64_t count;
 	uint64_t duration_ns;
 	uint64_t by;

@@ -245,6 +245,16 @@ int policy_describe(const struct policy_types *types, int link_fd,
 		    struct policy_info *info);
 
 /**
+ * policy_of_map() - policy_describe() by the struct_ops map, attached or not
+ * @info: all but link_id, pin and replaced
+ *
+ * Return: 0, -ENOENT if there is no such map, -ENOMSG if it is not that of a copy
+ * policy, or another errno; no message is written.
+ */
+int policy_of_map(const struct policy_types *types, uint32_t map_id,
+		  struct policy_info *info);
+
+/**
  * policy_find() - the attached policy of a slot, whoever attached it
  * @info: as from policy_describe()
  *

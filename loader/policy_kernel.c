@@ -304,6 +304,14 @@ static int read_maps(struct policy_info *info)
 	return error;
 }
 
+static int read_policy(const struct policy_types *types,
+		       struct policy_info *info)
+{
+	int error = read_value(types, info->map_id, info);
+
+	return error ? error : read_maps(info);
+}
+
 int policy_describe(const struct policy_types *types, int link_fd,
 		    struct policy_info *info)
 {
@@ -315,10 +323,15 @@ int policy_describe(const struct policy_types *types, int link_fd,
 		return error;
 	if (!info->map_id)
 		return -ENOLINK;
-	error = read_value(types, info->map_id, info);
-	if (!error)
-		error = read_maps(info);
-	return error;
+	return read_policy(types, info);
+}
+
+int policy_of_map(const struct policy_types *types, uint32_t map_id,
+		  struct policy_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->map_id = map_id;
+	return read_policy(types, info);
 }
 
 /*

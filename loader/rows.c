@@ -105,14 +105,18 @@ static struct json_object *json_value(const struct row_col *c, const void *row)
 }
 
 static struct json_object *json_row(struct json_object *object,
-				    const struct row_desc *desc,
-				    const void *row)
+				    const struct row_col *cols, const void *row)
 {
 	const struct row_col *c;
 
-	for (c = desc->cols; object && c->key; c++)
+	for (c = cols; object && c->key; c++)
 		json_object_object_add(object, c->key, json_value(c, row));
 	return object;
+}
+
+struct json_object *rows_object(const struct row_col *cols, const void *row)
+{
+	return json_row(json_object_new_object(), cols, row);
 }
 
 /* Every object that is printed names its schema first. */
@@ -143,9 +147,9 @@ static int print_json(struct rows *rows, struct json_object *object, int flags)
 
 static int add_json(struct rows_part *part, const void *row)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = rows_object(part->desc->cols, row);
 
-	if (!json_row(object, part->desc, row))
+	if (!object)
 		return -ENOMEM;
 	if (part->desc->list)
 		return json_object_array_add(part->json, object) ? -ENOMEM : 0;
@@ -163,7 +167,7 @@ static int add_ndjson(struct rows_part *part, const void *row)
 		return -ENOMEM;
 	json_object_object_add(object, "type",
 			       json_object_new_string(part->desc->kind));
-	json_row(object, part->desc, row);
+	json_row(object, part->desc->cols, row);
 	errno = 0;
 	err = print_json(part->rows, object, JSON_C_TO_STRING_PLAIN);
 	json_object_put(object);

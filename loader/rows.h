@@ -121,4 +121,30 @@ int rows_add(struct rows_part *part, const void *row);
  */
 int rows_close(struct rows *rows);
 
+struct json_object;
+
+/**
+ * rows_object() - a row as a JSON object
+ * @cols: its columns
+ * @row: the row; not kept
+ *
+ * Return: for json_object_put(); NULL without memory.
+ */
+struct json_object *rows_object(const struct row_col *cols, const void *row);
+
+/**
+ * rows_read() - a row from a JSON object: what rows_object() made
+ * @cols: its columns, none of them ROW_CHARS
+ * @object: has to stay as long as @row: texts are not copied
+ * @row: filled, for rows_read_free(); what @object lacks is not known
+ * @key: set on failure to the key that has the wrong type
+ *
+ * Return: 0, -EBADMSG or -ENOMEM.
+ */
+int rows_read(const struct row_col *cols, struct json_object *object, void *row,
+	      const char **key);
+
+/** rows_read_free() - free what rows_read() added */
+void rows_read_free(const struct row_col *cols, void *row);
+
 #endif /* BPFCOPY_ROWS_H */

@@ -26,20 +26,29 @@ struct token_event; /* bpf/trace_copy.h */
  * @filter: which copies
  * @tokens: deliver token events too: of the copies whose beginning passes
  *	@filter and that started while tracing
+ * @split: fill in struct copy_event.split
+ * @stacks: deliver the stacks of those who ask for copies
+ * @buffer_bytes: of the ring buffer, made a power of two of at least a page; 0
+ *	for 4 MiB
  * @duration_ns: end after so long; 0 is no limit, here and below
  * @count: end after so many copies were delivered
  */
 struct trace_opts {
 	struct copy_filter filter;
 	bool tokens;
+	bool split;
+	bool stacks;
+	uint64_t buffer_bytes;
 	uint64_t duration_ns;
 	uint64_t count;
 };
 
 /**
  * struct trace_cbs - called from trace_run(), in the order of the events
- * @on_ready: everything is attached: what happens from now on is seen
- * @on_copy: a copy ended
+ * @on_ready: everything is attached: what happens from now on is seen; @missing
+ *	names what this kernel has no tracepoint for, "" if it has all
+ * @on_copy: a copy ended; @stack is an array of addresses that ends with 0, NULL
+ *	if there is none
  * @on_token: something happened to a token; only with trace_opts.tokens
  * @on_lost: @lost more events were dropped since the last call
  * @ctx: first argument of all of them
@@ -48,8 +57,9 @@ struct trace_opts {
  * Each may be NULL.
  */
 struct trace_cbs {
-	int (*on_ready)(void *ctx);
-	int (*on_copy)(void *ctx, const struct copy_event *e);
+	int (*on_ready)(void *ctx, const char *missing);
+	int (*on_copy)(void *ctx, const struct copy_event *e,
+		       const uint64_t *stack);
 	int (*on_token)(void *ctx, const struct token_event *e);
 	int (*on_lost)(void *ctx, uint64_t lost);
 	void *ctx;

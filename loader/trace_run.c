@@ -7,6 +7,7 @@
  * into ten times a second, and at once when a good part of it is full.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,31 +37,115 @@ struct run {
 	struct ring_buffer *rb;
 	uint64_t delivered;
 	uint64_t lost;
-	int error; /* of a callback */
+	char missing[POLICY_LIST_TEXT]; /* of the kernel */
+	int error;			/* of a callback */
 };
 
-/* Tokens are those of the copies that pass what is known when a copy starts. */
-static void choose_tokens(struct trace_copy *skel,
-			  const struct trace_opts *opts)
-{
-	bool choose = opts->tokens && filter_at_start(&opts->filter);
+/*
+ * Which programs are loaded
+ */
 
-	skel->rodata->choose_tokens = choose;
-	bpf_program__set_autoload(skel->progs.copy_start, choose);
-	if (!choose)
-		bpf_map__set_max_entries(skel->maps.chosen, 1);
+/* What is attached besides copy_end. */
+static bool is_wanted(const struct trace_copy *skel,
+		      const struct bpf_program *prog,
+		      const struct trace_opts *opts)
+{
+	/* Created and freed are always counted, what is between costs more. */
+	if (prog == skel->progs.token_reject)
+		return opts->tokens;
+	if (prog == skel->progs.token_fill ||
+	    prog == skel->progs.token_consume ||
+	    prog == skel->progs.token_dispatch ||
+	    prog == skel->progs.token_complete)
+		return opts->tokens || opts->split;
+	if (prog == skel->progs.decide_begins ||
+	    prog == skel->progs.copy_fallback || prog == skel->progs.copy_chunk)
+		return opts->split;
+	return true;
 }
 
-static void set_filters(struct trace_copy *skel, const struct trace_opts *opts)
+/*
+ * What the kernel has of what programs attach to, as bits in the order of the
+ * programs: of a tracepoint NAME there is a typedef btf_trace_NAME.  The section
+ * of a program is "tp_btf/NAME", or "fentry/NAME" for a function.
+ *
+ * There are a hundred thousand types, so they are gone through once.
+ */
+static uint64_t look_for_programs(const struct bpf_object *obj,
+				  const struct btf *btf)
 {
+	static const char prefix[] = "btf_trace_";
+	uint64_t there = 0;
+
+	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name = btf__name_by_offset(btf, t->name_off);
+		bool tracepoint = btf_is_typedef(t) &&
+				  !strncmp(name, prefix, sizeof(prefix) - 1);
+		struct bpf_program *prog;
+		uint64_t bit = 1;
+
+		if (!tracepoint && !btf_is_func(t))
+			continue;
+		name += tracepoint ? sizeof(prefix) - 1 : 0;
+		if (strncmp(name, "blk_copy_", 9))
+			continue;
+		bpf_object__for_each_program(prog, obj) {
+			const char *section = bpf_program__section_name(prog);
+			const char *at = strchr(section, '/');
+
+			if (at && !strcmp(at + 1, name) &&
+			    (*section == 't') == tracepoint)
+				there |= bit;
+			bit <<= 1;
+		}
+	}
+	return there;
+}
+
+/* What the kernel lacks is left out, and told; it cannot be the end of copies. */
+static int choose_programs(struct run *run, struct policy_error *err)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	uint64_t there = btf ? look_for_programs(run->skel->obj, btf) : 0;
+	struct bpf_program *prog;
+
+	btf__free(btf);
+	bpf_object__for_each_program(prog, run->skel->obj) {
+		const char *name = strchr(bpf_program__section_name(prog), '/');
+		bool wanted = is_wanted(run->skel, prog, run->opts);
+		bool missing = name && !(there & 1);
+
+		there >>= 1;
+		if (missing && prog == run->skel->progs.copy_end)
+			return tracer_check_kernel(err);
+		bpf_program__set_autoload(prog, wanted && !missing);
+		if (wanted && missing)
+			policy_add_word(run->missing, name + 1);
+	}
+	return 0;
+}
+
+static void set_up(struct trace_copy *skel, const struct trace_opts *opts)
+{
+	uint32_t bytes = bpf_map__max_entries(skel->maps.events);
+
 	filter_set(skel->rodata, &opts->filter);
+	skel->rodata->filter_task = filter_of_task(&opts->filter);
 	skel->rodata->send_tokens = opts->tokens;
-	/* Created and freed are always counted, what is between costs more. */
-	bpf_program__set_autoload(skel->progs.token_fill, opts->tokens);
-	bpf_program__set_autoload(skel->progs.token_consume, opts->tokens);
-	bpf_program__set_autoload(skel->progs.token_reject, opts->tokens);
-	bpf_program__set_autoload(skel->progs.token_complete, opts->tokens);
-	choose_tokens(skel, opts);
+	skel->rodata->choose_tokens = opts->tokens &&
+				      filter_at_start(&opts->filter);
+	skel->rodata->send_split = opts->split;
+	skel->rodata->send_stacks = opts->stacks;
+	if (!opts->stacks)
+		bpf_map__set_max_entries(skel->maps.stacks, 1);
+	if (opts->buffer_bytes) {
+		/* libbpf makes it a power of two. */
+		bpf_map__set_max_entries(skel->maps.events,
+					 (uint32_t)opts->buffer_bytes);
+		bytes = bpf_map__max_entries(skel->maps.events);
+	}
+	skel->rodata->wakeup_bytes = bytes / 4;
 }
 
 static int load(struct run *run, struct policy_error *err)
@@ -72,15 +157,66 @@ static int load(struct run *run, struct policy_error *err)
 	if (!run->skel)
 		return policy_fail(err, -errno, "cannot open the tracer: %s",
 				   strerror(errno));
-	set_filters(run->skel, run->opts);
+	set_up(run->skel, run->opts);
+	error = choose_programs(run, err);
+	if (error)
+		return error;
 	error = trace_copy__load(run->skel);
-	return error ? policy_fail_load(err, "tracer", error) : 0;
+	if (error)
+		return policy_fail_load(err, "tracer", error);
+	error = filter_set_cgroup(&run->opts->filter,
+				  run->skel->maps.filter_cgroups);
+	return error ? policy_fail(err, error, "cannot filter by cgroup: %s",
+				   strerror(-error)) :
+		       0;
+}
+
+/*
+ * Events
+ */
+
+/* What cannot be known because the kernel does not tell it. */
+static void strike_out(const struct trace_copy *skel, struct copy_split *s)
+{
+	if (!bpf_program__autoload(skel->progs.decide_begins) ||
+	    !bpf_program__autoload(skel->progs.copy_decide))
+		s->decide_ns = TRACE_NO_TIME;
+	if (!bpf_program__autoload(skel->progs.token_fill))
+		s->token_ns = TRACE_NO_TIME;
+	if (!bpf_program__autoload(skel->progs.token_consume) ||
+	    !bpf_program__autoload(skel->progs.token_dispatch))
+		s->queue_ns = TRACE_NO_TIME;
+	if (!bpf_program__autoload(skel->progs.token_dispatch) ||
+	    !bpf_program__autoload(skel->progs.token_complete))
+		s->device_ns = TRACE_NO_TIME;
+	if (!bpf_program__autoload(skel->progs.copy_fallback) ||
+	    !bpf_program__autoload(skel->progs.copy_chunk))
+		s->emulate_ns = TRACE_NO_TIME;
+}
+
+/* The addresses of a stack, ended by 0; NULL if it is not known. */
+static const uint64_t *find_stack(const struct run *run, int id,
+				  uint64_t stack[TRACE_STACK_DEPTH + 1])
+{
+	if (!run->opts->stacks || id < 0 ||
+	    bpf_map__lookup_elem(run->skel->maps.stacks, &id, sizeof(id), stack,
+				 TRACE_STACK_DEPTH * sizeof(*stack), 0))
+		return NULL;
+	stack[TRACE_STACK_DEPTH] = 0;
+	return stack;
 }
 
 static int on_copy(struct run *run, const struct copy_event *e)
 {
+	uint64_t stack[TRACE_STACK_DEPTH + 1];
+	struct copy_event copy = *e;
+
 	run->delivered++;
-	return run->cbs->on_copy ? run->cbs->on_copy(run->cbs->ctx, e) : 0;
+	if (!run->cbs->on_copy)
+		return 0;
+	strike_out(run->skel, &copy.split);
+	return run->cbs->on_copy(run->cbs->ctx, &copy,
+				 find_stack(run, e->stack, stack));
 }
 
 static int on_token(struct run *run, const struct token_event *e)
@@ -212,6 +348,7 @@ static void sum_up(const struct run *run, struct trace_totals *out)
 
 static int attach(struct run *run, struct policy_error *err)
 {
+	LIBBPF_OPTS(bpf_test_run_opts, once);
 	int error;
 
 	run->rb = ring_buffer__new(bpf_map__fd(run->skel->maps.events),
@@ -220,6 +357,8 @@ static int attach(struct run *run, struct policy_error *err)
 		return policy_fail(err, -errno,
 				   "cannot read the tracer's events: %s",
 				   strerror(errno));
+	bpf_prog_test_run_opts(bpf_program__fd(run->skel->progs.find_slots),
+			       &once);
 	error = trace_copy__attach(run->skel);
 	if (error)
 		return policy_fail(err, error, "cannot attach the tracer: %s",
@@ -232,7 +371,7 @@ static int run_attached(struct run *run)
 	int error = 0, last;
 
 	if (run->cbs->on_ready)
-		error = run->cbs->on_ready(run->cbs->ctx);
+		error = run->cbs->on_ready(run->cbs->ctx, run->missing);
 	if (!error)
 		error = deliver(run);
 	detach(run);
@@ -249,9 +388,6 @@ int trace_run(const struct trace_opts *opts, const struct trace_cbs *cbs,
 
 	memset(out, 0, sizeof(*out));
 	err->text[0] = '\0';
-	error = tracer_check_kernel(err);
-	if (error)
-		return error;
 	error = load(&run, err);
 	if (error)
 		goto destroy;

@@ -211,6 +211,78 @@ static void full_disk_is_an_error(void)
 	fclose(out);
 }
 
+/* What is read is what was written. */
+
+struct read_row {
+	const char *name;
+	char **list;
+	uint64_t count;
+	uint64_t error;
+	bool yes;
+};
+
+static const struct row_col read_cols[] = {
+	ROW_COL(struct read_row, name, "name", NULL, ROW_TEXT, 0),
+	ROW_COL(struct read_row, list, "list", NULL, ROW_LIST, 0),
+	ROW_COL(struct read_row, count, "count", NULL, ROW_NUM, 0),
+	ROW_COL(struct read_row, error, "error", NULL, ROW_ERRNO, 0),
+	ROW_COL(struct read_row, yes, "yes", NULL, ROW_BOOL, 0),
+	{},
+};
+
+static void read_back(void)
+{
+	struct read_row row = { "a\"b/", names, UINT64_MAX - 1, 5, true }, got;
+	struct json_object *o = rows_object(read_cols, &row);
+	const char *key;
+
+	CU_ASSERT_EQUAL_FATAL(rows_read(read_cols, o, &got, &key), 0);
+	CU_ASSERT_STRING_EQUAL(got.name, "a\"b/");
+	CU_ASSERT_STRING_EQUAL(got.list[1], "sdb");
+	CU_ASSERT_PTR_NULL(got.list[2]);
+	CU_ASSERT_EQUAL(got.count, UINT64_MAX - 1);
+	CU_ASSERT_EQUAL(got.error, 5);
+	CU_ASSERT_TRUE(got.yes);
+	rows_read_free(read_cols, &got);
+	json_object_put(o);
+}
+
+static void read_unknown(void)
+{
+	struct json_object *o = json_tokener_parse("{\"count\":null}");
+	struct read_row got = { "x", names, 1, 1, true };
+	const char *key;
+
+	CU_ASSERT_EQUAL_FATAL(rows_read(read_cols, o, &got, &key), 0);
+	CU_ASSERT_PTR_NULL(got.name);
+	CU_ASSERT_PTR_NULL(got.list);
+	CU_ASSERT_EQUAL(got.count, ROWS_NONE);
+	CU_ASSERT_EQUAL(got.error, 0);
+	CU_ASSERT_FALSE(got.yes);
+	json_object_put(o);
+}
+
+static void read_other_types(void)
+{
+	static const char *const texts[] = {
+		"{\"name\":1}",		 "{\"list\":\"a\"}",
+		"{\"list\":[\"a\",1]}",	 "{\"count\":\"1\"}",
+		"{\"count\":-1}",	 "{\"count\":1.5}",
+		"{\"error\":\"EWHAT\"}", "{\"error\":5}",
+		"{\"yes\":1}",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct json_object *o = json_tokener_parse(texts[i]);
+		const char *key = NULL;
+		struct read_row got;
+
+		CU_ASSERT_EQUAL(rows_read(read_cols, o, &got, &key), -EBADMSG);
+		CU_ASSERT_EQUAL(strncmp(key, texts[i] + 2, strlen(key)), 0);
+		json_object_put(o);
+	}
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -225,5 +297,8 @@ int main(void)
 	CU_ADD_TEST(suite, tall_table);
 	CU_ADD_TEST(suite, live_table);
 	CU_ADD_TEST(suite, full_disk_is_an_error);
+	CU_ADD_TEST(suite, read_back);
+	CU_ADD_TEST(suite, read_unknown);
+	CU_ADD_TEST(suite, read_other_types);
 	return tap_run();
 }

@@ -140,7 +140,7 @@ tokens() {
 		"$(rows token 'select(.step == "alloc" or .step == "free") | .token_id' | sort | uniq -c |
 			awk '$1 != 2' | wc -l)" 0
 	check_equal 'a token is filled, consumed, completed' \
-		"$(rows token .step | sort -u | tr '\n' ' ')" 'alloc complete consume fill free '
+		"$(rows token .step | sort -u | tr '\n' ' ')" 'alloc complete consume dispatch fill free '
 	check_equal 'a freed token tells what was done' \
 		"$(rows token 'select(.step == "free") | .done_bytes' | awk '{ n += $1 } END { print n }')" 1048576
 	check_equal 'tokens know their copy' \
@@ -160,6 +160,9 @@ destination|--dev=blank|.device == \"blank\"
 source or destination|--dev=${disk}p1|.device == \"${disk}p1\" or .src_device == \"${disk}p1\"
 all together|--dev=$disk --path=emulate --min-size=32KiB|.path == \"emulate\" and .bytes >= 32768
 origin|--origin=copy_file_range|.origin == \"copy_file_range\"
+reason|--reason=caller|.reason == \"caller\"
+name of the task|--comm=copy_once|.comm == \"copy_once\"
+cgroup|--cgroup=traced|.pid == PID
 failures of a size|--errors --min-size=8KiB|.error and .bytes >= 8192"
 
 # One copy of each kind. $1 is a process that waits to become one.
@@ -171,6 +174,7 @@ all_kinds() {
 	copy ${disk}p1 $disk 12KiB
 	copy $disk blank 12KiB
 	T_CALL=cfr copy_once /dev/$disk /dev/$disk 0 64MiB 12KiB >/dev/null
+	T_CALL=uring copy_once /dev/$disk /dev/$disk 0 64MiB 12KiB >/dev/null
 	copy $disk /dev/mapper/slow 4KiB
 	failing_copies
 	echo >/tmp/go
@@ -200,6 +204,8 @@ filters() {
 	mkfifo /tmp/go
 	sh -c "read -r _ </tmp/go; exec bpfcopy copy $disk $disk@64MiB 20KiB" >/dev/null &
 	waiting=$!
+	mkdir -p /sys/fs/cgroup/traced/below
+	echo $waiting >/sys/fs/cgroup/traced/below/cgroup.procs
 	start -o ndjson
 	start_filters $waiting
 	all_kinds $waiting
@@ -208,8 +214,9 @@ filters() {
 		wait ${tracers[i]} || not_ok "filter $((i + 1)) ends well" /tmp/filter.$((i + 1)).err
 	done
 	stop
+	rmdir /sys/fs/cgroup/traced/below /sys/fs/cgroup/traced
 	all=$(count copy)
-	check_equal 'a row for each kind of copy' "$all" 12
+	check_equal 'a row for each kind of copy' "$all" 13
 	i=0
 	while IFS='|' read -r name _ condition; do
 		: $((i += 1))

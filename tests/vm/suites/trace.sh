@@ -93,11 +93,12 @@ tokens() {
 	check_equal "free rows" "$(rows token step free)" 18
 	check_equal "every token is filled" \
 		"$(get token 'map(select(.step == "fill").token_id) | unique | length')" 18
+	check_equal "what is consumed becomes a command" "$(rows token step dispatch)" "$(rows token step consume)"
 	check_equal "what is consumed completes" "$(rows token step complete)" "$(rows token step consume)"
 	check_equal "none is rejected" "$(rows token step reject)" 0
 	check_equal "what is freed was done" \
 		"$(get token 'map(select(.step == "free" and .done_bytes != .bytes)) | length')" 0
-	check_equal "a token only grows older" "$(get token 'group_by(.token_id) |
+	check_equal "a token only grows older" "$(get token 'map(select(.age_ns)) | group_by(.token_id) |
 		map(select(map(.age_ns) as $a | (.[0].step != "alloc") or ($a[-1] < ($a | max)))) |
 		length')" 0
 	check_equal "the parts make the whole" "$(get token 'group_by(.token_id) |
@@ -143,7 +144,7 @@ steps() {
 
 # The parts of a token are on the whole disk: it is the copy that a filter chooses.
 chosen_tokens() {
-	local life='alloc complete consume fill free'
+	local life='alloc complete consume dispatch fill free'
 	t_case "chosen tokens"
 	start --tokens --dev ${disk}p1
 	copy 65536
@@ -247,7 +248,7 @@ faults() {
 	echo 0 | tee $debug/fail{slab,_page_alloc,_make_request}/verbose >/dev/null
 	echo N | tee $debug/fail{slab,_page_alloc}/ignore-gfp-wait >/dev/null
 	echo 1 >/sys/block/$disk/make-it-fail
-	start
+	start --split
 	program copy_fault --src /dev/$disk --mode auto --ranges 2
 	stop
 	echo 0 >/sys/block/$disk/make-it-fail
@@ -255,6 +256,8 @@ faults() {
 		check "a copy that is not offloaded: $reason" test "$(get copy "map(select(.reason == \"$reason\" and
 			.emulated_bytes > 0)) | length")" -ge 1
 	done
+	check_equal "what the device did not do took time to emulate" "$(get copy 'map(select(
+		(.emulated_bytes > 0) != (.emulate_ns > 0) or .emulate_ns > .latency_ns)) | length')" 0
 	check_equal "with no error" "$(get copy 'map(select(.error)) | length')" 0
 	check_equal "and for no other reason" "$(get copy 'map(.reason) | unique | join(" ")')" \
 		"builtin failed nomem"
@@ -287,9 +290,9 @@ losses() {
 	check_equal "no copy is lost from the sum" "$(bye copies)" $copies
 	check_equal "nor a token" "$(bye tokens_created) $(bye tokens_freed)" "$copies $copies"
 	check "rows are lost" test "$(bye lost)" -gt 0
-	# alloc, fill, consume, complete, free and the copy itself
+	# alloc, fill, consume, dispatch, complete, free and the copy itself
 	seen=$(($(rows copy) + $(rows token)))
-	check_equal "and it is known how many" $((seen + $(bye lost))) $((6 * copies))
+	check_equal "and it is known how many" $((seen + $(bye lost))) $((7 * copies))
 	check_equal "the rows between say so, too" "$(get lost 'map(.lost) | add')" "$(bye lost)"
 }
 
