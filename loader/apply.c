@@ -20,6 +20,11 @@
 #include "exit.h"
 #include "rows.h"
 
+/* How long to wait for others; bpfcopyd's watchdog waits longer. */
+#ifndef LOCK_SECONDS
+#define LOCK_SECONDS 60
+#endif
+
 /* One call of apply_rules(). */
 struct run {
 	const struct apply_how *how;
@@ -88,7 +93,7 @@ static struct state_disk *known(struct state *state,
 }
 
 static int set_policy(struct state_disk *disk, const char *policy,
-		      uint32_t map_id)
+		      const char *sha256)
 {
 	char *text = policy ? strdup(policy) : NULL;
 
@@ -96,8 +101,20 @@ static int set_policy(struct state_disk *disk, const char *policy,
 		return -ENOMEM;
 	free(disk->policy);
 	disk->policy = text;
-	disk->map_id = map_id;
+	snprintf(disk->sha256, sizeof(disk->sha256), "%s", sha256);
+	disk->map_id = 0;
 	return 0;
+}
+
+/*
+ * What is attached, if it was so by hand.  After one that was not finished it is
+ * what that one noted.
+ */
+static uint32_t by_hand(const struct state_disk *disk, uint32_t attached)
+{
+	if (disk->policy && !disk->map_id)
+		return disk->by_hand;
+	return disk->policy && disk->map_id == attached ? 0 : attached;
 }
 
 /* Before it is done. */
@@ -112,14 +129,14 @@ static int note_intent(struct state *state, const struct apply_change *change)
 		disk->original = dev->copy_max_bytes;
 		disk->unlimited = dev->copy_max_bytes == dev->copy_max_hw_bytes;
 	}
-	if (change->what == APPLY_ATTACH || change->what == APPLY_REPLACE)
-		return set_policy(disk, change->to, 0);
-	return 0;
+	if (change->what != APPLY_ATTACH && change->what != APPLY_REPLACE)
+		return 0;
+	disk->by_hand = by_hand(disk, change->disk->map_id);
+	return set_policy(disk, change->to, change->disk->sha256);
 }
 
 /* After it was done. */
-static int note_done(struct state *state, const struct apply_change *change,
-		     uint32_t map_id)
+static int note_done(struct state *state, const struct apply_change *change)
 {
 	struct state_disk *disk = known(state, change);
 
@@ -128,9 +145,9 @@ static int note_done(struct state *state, const struct apply_change *change,
 	if (change->what == APPLY_RESTORE)
 		disk->original = ROWS_NONE;
 	if (change->what == APPLY_DETACH)
-		return set_policy(disk, NULL, 0);
+		return set_policy(disk, NULL, "");
 	if (!apply_is_limit(change))
-		disk->map_id = map_id;
+		disk->map_id = change->map_id;
 	return 0;
 }
 
@@ -144,9 +161,15 @@ static bool seen_before(const struct run *run, size_t first, size_t i)
 
 	for (size_t k = first; k < i; k++)
 		if (!apply_is_limit(&changes[k]) && changes[k].to &&
-		    !strcmp(changes[k].to, changes[i].to))
+		    !changes[k].gone && !strcmp(changes[k].to, changes[i].to))
 			return true;
 	return false;
+}
+
+static void step(const struct run *run)
+{
+	if (run->how->step)
+		run->how->step(run->how->data);
 }
 
 /* The same policy is verified once for all disks. */
@@ -155,15 +178,18 @@ static int verify(struct run *run, size_t first, size_t end)
 	struct policy_error why = {};
 
 	for (size_t i = first; i < end; i++) {
-		const struct apply_change *change = &run->plan.changes[i];
+		struct apply_change *change = &run->plan.changes[i];
 		bool taken = *change->disk->attached && !change->disk->ours;
 		int error;
+
+		step(run);
 
 		if (apply_is_limit(change) || !change->to ||
 		    (!taken && seen_before(run, first, i)))
 			continue;
 		error = apply_verify(change, &why);
-		if (error && !is_gone(error))
+		change->gone = is_gone(error);
+		if (error && !change->gone)
 			return fail_change(run, change, error, &why);
 	}
 	return 0;
@@ -221,17 +247,17 @@ static void undo(struct run *run, size_t first, size_t end,
 static int do_changes(struct run *run, size_t first, size_t end, size_t *done)
 {
 	struct policy_error why = {};
-	uint32_t map_id;
 	int error;
 
 	for (*done = first; *done < end; ++*done) {
 		struct apply_change *change = &run->plan.changes[*done];
 
-		error = apply_do(change, &map_id, &why);
+		step(run);
+		error = apply_do(change, &why);
 		change->gone = is_gone(error);
 		if (error && !change->gone)
 			return fail_change(run, change, error, &why);
-		error = note_done(&run->state, change, map_id);
+		error = note_done(&run->state, change);
 		if (error)
 			return fail_change(run, change, error, &why);
 	}
@@ -376,7 +402,7 @@ static void forget_gone(struct run *run)
 		if (!here)
 			disk->original = ROWS_NONE;
 		if (!here || !*here->attached)
-			set_policy(disk, NULL, 0);
+			set_policy(disk, NULL, "");
 	}
 	state_prune(&run->state);
 }
@@ -423,25 +449,36 @@ static int run_locked(const struct conf *conf, struct run *run)
 int apply_status(int error)
 {
 	/* A parameter that is wrong is one in a rule, not on a command line. */
-	if (error == -EBADMSG)
+	if (error == -EBADMSG || error == -EKEYREJECTED)
 		return EXIT_CONFIG;
 	return exit_status_of(IN_POLICY, error);
+}
+
+static int fail_lock(const struct apply_how *how, int error, pid_t holder,
+		     struct policy_error *err)
+{
+	error = no_right(error);
+	if (error == -ETIMEDOUT)
+		snprintf(err->text, sizeof(err->text),
+			 "%s/lock: process %d has been changing disks for %d s",
+			 how->state_dir, holder, LOCK_SECONDS);
+	else
+		snprintf(err->text, sizeof(err->text), "%s: %s", how->state_dir,
+			 strerror(-error));
+	return error;
 }
 
 int apply_rules(const struct conf *conf, const struct apply_how *how,
 		struct policy_error *err)
 {
 	struct run run = { .how = how, .err = err };
+	pid_t holder;
 	int lock, error;
 
 	err->text[0] = '\0';
-	lock = state_lock(how->state_dir);
-	if (lock < 0) {
-		lock = no_right(lock);
-		snprintf(err->text, sizeof(err->text), "%s: %s", how->state_dir,
-			 strerror(-lock));
-		return lock;
-	}
+	lock = state_lock(how->state_dir, LOCK_SECONDS, &holder);
+	if (lock < 0)
+		return fail_lock(how, lock, holder, err);
 	error = run_locked(conf, &run);
 	close(lock);
 	return error;

@@ -26,6 +26,7 @@
  * struct apply_disk - one disk as it is, and what rules say about it
  * @disk: freed by apply_disks_free(), like @resolved
  * @resolved: NULL if there are no rules
+ * @sha256: of the object of the policy that rules want; "" if it cannot be had
  * @attached: name of the policy that is attached; "" for none
  * @map_id: its struct_ops map
  * @ours: bpfcopy attached it, by rules or by hand
@@ -33,6 +34,7 @@
 struct apply_disk {
 	struct device disk;
 	struct conf_resolved *resolved;
+	char sha256[POLICY_SHA256_MAX];
 	char attached[POLICY_NAME_MAX];
 	uint32_t map_id;
 	bool ours;
@@ -57,6 +59,7 @@ enum apply_what {
  * @file: of the rule that wants it; NULL if none does, as for going back
  * @line: in it
  * @hold: what was attached, while the transaction lasts
+ * @map_id: what this step attached, or may have attached
  * @gone: the disk went away before it was done
  */
 struct apply_change {
@@ -69,6 +72,7 @@ struct apply_change {
 	const char *file;
 	unsigned int line;
 	struct policy_hold *hold;
+	uint32_t map_id;
 	bool gone;
 };
 
@@ -122,7 +126,8 @@ void apply_plan_free(struct apply_plan *plan);
  * @failed: @disk could not be put back; with @each, or not be changed
  * @stuck: set if something could not be put back; it stays noted, so the next
  *	one knows what is its own.  NULL if nobody asks.
- * @data: for both
+ * @step: called now and then, because it may take minutes; or NULL
+ * @data: for all of them
  */
 struct apply_how {
 	const char *state_dir;
@@ -131,6 +136,7 @@ struct apply_how {
 	void (*changed)(void *data, const struct apply_change *change);
 	void (*failed)(void *data, const char *disk, const char *text);
 	bool *stuck;
+	void (*step)(void *data);
 	void *data;
 };
 
@@ -166,14 +172,12 @@ int apply_verify(const struct apply_change *change, struct policy_error *err);
 
 /**
  * apply_do() - do it
- * @change: what; @change->hold is set, for apply_undo()
- * @map_id: set to that of the policy that is attached now, 0 if none is
+ * @change: what; @change->hold and @change->map_id are set, for apply_undo()
  * @err: filled on failure
  *
  * Return: 0, -ENODEV or -ESTALE if the disk is gone, or another errno.
  */
-int apply_do(struct apply_change *change, uint32_t *map_id,
-	     struct policy_error *err);
+int apply_do(struct apply_change *change, struct policy_error *err);
 
 /** apply_undo() - undo it.  Return: as apply_do(). */
 int apply_undo(struct apply_change *change, struct policy_error *err);

@@ -71,6 +71,20 @@ static size_t take_disks(struct apply_disk *disks, struct device *list,
 	return taken;
 }
 
+/* Rules that want the same come in a row. */
+static void hash(struct apply_disk *disk, const struct apply_disk *before)
+{
+	const char *policy = disk->resolved ? disk->resolved->policy : NULL;
+
+	if (!policy)
+		return;
+	if (before && before->resolved->policy &&
+	    !strcmp(before->resolved->policy, policy))
+		memcpy(disk->sha256, before->sha256, sizeof(disk->sha256));
+	else
+		policy_hash(policy, disk->sha256);
+}
+
 /* Without those that went away since they were listed. */
 static int resolve_all(const struct conf *conf, struct apply_disk *disks,
 		       size_t *nr)
@@ -89,6 +103,8 @@ static int resolve_all(const struct conf *conf, struct apply_disk *disks,
 			error = 0;
 			continue;
 		}
+		if (!error)
+			hash(&disk, kept ? &disks[kept - 1] : NULL);
 		disks[kept++] = disk;
 	}
 	*nr = kept;

@@ -176,16 +176,24 @@ static int plan_detach(struct apply_plan *plan, const struct apply_disk *disk,
 		return add_policy(plan, disk, APPLY_DETACH, known->policy,
 				  NULL);
 	/* Loaded by hand since then; unless we were killed while loading. */
-	if (known->map_id)
+	if (known->map_id || disk->map_id == known->by_hand)
 		return 0;
 	return add_policy(plan, disk, APPLY_DETACH, disk->attached, NULL);
+}
+
+/* One that cannot be had is no reason to change anything. */
+static bool is_other_object(const struct apply_disk *disk,
+			    const struct state_disk *known)
+{
+	return *disk->sha256 && strcmp(disk->sha256, known->sha256) != 0;
 }
 
 static int plan_policy(struct apply_plan *plan, const struct apply_disk *disk,
 		       const struct state_disk *known)
 {
 	const char *from = disk->attached;
-	char *want;
+	char other[512], *want;
+	bool same = false;
 	int err = 0;
 
 	if (!disk->resolved || !disk->resolved->policy)
@@ -193,9 +201,16 @@ static int plan_policy(struct apply_plan *plan, const struct apply_disk *disk,
 	want = policy_text(disk->resolved);
 	if (!want)
 		return -ENOMEM;
-	if (is_noted(disk, known))
+	if (is_noted(disk, known)) {
 		from = known->policy;
-	if (!is_noted(disk, known) || strcmp(want, known->policy))
+		same = !strcmp(want, known->policy);
+	}
+	if (same && is_other_object(disk, known)) {
+		snprintf(other, sizeof(other), "%s (another object)", from);
+		from = other;
+		same = false;
+	}
+	if (!same)
 		err = add_policy(plan, disk,
 				 *from ? APPLY_REPLACE : APPLY_ATTACH, from,
 				 want);

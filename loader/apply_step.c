@@ -10,17 +10,26 @@
 #include "apply.h"
 #include "rows.h"
 
+/* 0 if the kernel does not say. */
+static uint64_t diskseq_of(const struct apply_change *change)
+{
+	uint64_t diskseq = change->disk->disk.diskseq;
+
+	return diskseq == ROWS_NONE ? 0 : diskseq;
+}
+
 static int load(const struct apply_change *change, bool dry_run,
 		uint32_t *map_id, struct policy_error *err)
 {
 	const struct conf_resolved *resolved = change->disk->resolved;
-	const struct device *disk = &change->disk->disk;
 	struct policy_param *params;
 	struct policy_info info;
 	struct policy_spec spec = {
 		.policy = resolved->policy,
-		.dev = disk->dev,
-		.diskseq = disk->diskseq == ROWS_NONE ? 0 : disk->diskseq,
+		.strict = true,
+		.sha256 = change->disk->sha256,
+		.dev = change->disk->disk.dev,
+		.diskseq = diskseq_of(change),
 		.dry_run = dry_run,
 	};
 	int error;
@@ -37,8 +46,7 @@ static int load(const struct apply_change *change, bool dry_run,
 			(struct policy_param){ "observe", "yes" };
 	spec.params = params;
 	error = policy_load(&spec, &info, err);
-	if (!error)
-		*map_id = info.map_id;
+	*map_id = info.map_id;
 	free(params);
 	return error;
 }
@@ -75,23 +83,24 @@ static int write_limit(const struct apply_change *change, uint64_t bytes,
 	return error;
 }
 
-int apply_do(struct apply_change *change, uint32_t *map_id,
-	     struct policy_error *err)
+int apply_do(struct apply_change *change, struct policy_error *err)
 {
 	uint32_t dev = change->disk->disk.dev;
+	uint64_t diskseq = diskseq_of(change);
 	int error;
 
-	*map_id = 0;
+	change->map_id = 0;
 	err->text[0] = '\0';
 	if (apply_is_limit(change))
 		return write_limit(change, change->bytes_to, err);
-	error = policy_hold(dev, &change->hold, err);
+	error = policy_hold(dev, diskseq, &change->hold, err);
 	if (error)
 		return error;
 	if (change->what != APPLY_DETACH)
-		return load(change, false, map_id, err);
-	error = policy_unload(dev, err);
-	return error == -ESRCH ? 0 : error;
+		return load(change, false, &change->map_id, err);
+	error = policy_detach(dev, diskseq, change->disk->map_id, err);
+	/* What somebody loaded at this moment is his. */
+	return error == -ESRCH || error == -EBUSY ? 0 : error;
 }
 
 int apply_undo(struct apply_change *change, struct policy_error *err)
@@ -104,9 +113,7 @@ int apply_undo(struct apply_change *change, struct policy_error *err)
 	/* It did not even begin. */
 	if (!change->hold)
 		return 0;
-	error = policy_put_back(change->hold, err);
-	/* Nothing was there, or somebody else was faster. */
-	if (error == -ESRCH || (error == -EBUSY && !change->from))
-		return 0;
-	return error;
+	error = policy_put_back(change->hold, change->map_id, err);
+	/* It did not get that far, or somebody else was faster. */
+	return error == -ESRCH || error == -EBUSY ? 0 : error;
 }

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apply.h"
 #include "control.h"
 #include "exit.h"
 #include "kernel.h"
+#include "rlimit.h"
 #include "rows.h"
 #include "rules.h"
 #include "verbs.h"
@@ -91,6 +93,7 @@ static int do_here(enum control_verb verb, bool dry_run, struct rows_part *part)
 	status = kernel_need(KERNEL_POLICY | KERNEL_LIMITS);
 	if (status != EXIT_OK)
 		return status;
+	raise_limits();
 	if (verb == CONTROL_APPLY)
 		err = rules_load(&conf, on_diag, NULL);
 	if (err)
@@ -167,12 +170,26 @@ static int do_there(struct json_object *reply, struct rows_part *part)
  * Either
  */
 
+#define START_SECONDS 60
+
 static int change_disks(enum control_verb verb, bool dry_run,
 			struct rows_part *part)
 {
 	struct json_object *reply;
-	int err = control_call(verb, dry_run, &reply);
+	int err;
 
+	/* Done beside a daemon that starts, it would undo it. */
+	for (int i = 0;
+	     (err = control_call(verb, dry_run, &reply)) == -ECONNREFUSED &&
+	     control_starts();
+	     i++) {
+		if (i == START_SECONDS * 10)
+			return exit_message(
+				EXIT_FAILED,
+				"bpfcopyd has been starting for %d s: try again",
+				START_SECONDS);
+		usleep(100000);
+	}
 	if (err == -ECONNREFUSED)
 		return do_here(verb, dry_run, part);
 	if (err)
@@ -221,7 +238,8 @@ const struct verb verb_policy_revert = {
 	.name = "policy revert",
 	.summary = "put back what disks were before the first `policy apply'",
 	.doc = "Detach what rules attached, and give limits the values that "
-	       "they had before. What was loaded by hand stays. If bpfcopyd "
+	       "they had before. What was loaded by hand stays; what was "
+	       "loaded by hand where a rule then asked for a policy is lost. If bpfcopyd "
 	       "runs, it leaves disks alone until the next `bpfcopy policy "
 	       "apply', or until it is started again.",
 	.examples = "  bpfcopy policy revert --dry-run\n",

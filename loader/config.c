@@ -9,7 +9,9 @@
 int config_load(const struct options *opts, const char *const *paths,
 		size_t nr_paths, struct conf **conf)
 {
-	struct config_objects *objects = config_objects_new();
+	/* Of other machines, only what is in the files is looked at. */
+	struct config_objects *objects =
+		config_objects_new(!nr_paths && !opts->root);
 	struct conf_from from = {
 		.paths = nr_paths ? paths : NULL,
 		.nr_paths = nr_paths,

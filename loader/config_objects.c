@@ -11,6 +11,7 @@
 /**
  * struct config_objects - the object that was asked last
  * @ask: for the configuration
+ * @strict: what is not to be trusted is wrong
  * @policy: its name or path; rules that want the same come in a row
  * @po: it, if @err is 0
  * @err: from opening it
@@ -18,6 +19,7 @@
  */
 struct config_objects {
 	struct conf_objects ask;
+	bool strict;
 	char policy[PATH_MAX];
 	struct policy_object po;
 	int err;
@@ -63,15 +65,20 @@ static int check_policy(const struct config_objects *o, const char *policy,
 		return no_policy(policy, names);
 	case -ENOEXEC:
 	case -ENOMSG:
+	case -EKEYREJECTED:
 		*why = o->error.text;
+		/* The line has it. */
+		if (!strncmp(*why, policy, strlen(policy)) &&
+		    !strncmp(*why + strlen(policy), ": ", 2))
+			*why += strlen(policy) + 2;
 		return -EINVAL;
 	default:
 		return -EAGAIN;
 	}
 }
 
-static int check_param(struct config_objects *o, const char *policy,
-		       const char *param, char ***names, const char **why)
+static int check_param(struct config_objects *o, const char *param,
+		       char ***names, const char **why)
 {
 	char list[POLICY_LIST_TEXT] = "";
 	struct policy_doc *docs;
@@ -82,7 +89,7 @@ static int check_param(struct config_objects *o, const char *policy,
 		*why = "say mode = observe instead";
 		return -EINVAL;
 	}
-	if (policy_show(policy, &docs, &nr, &o->error))
+	if (policy_object_docs(&o->po, &docs, &nr))
 		return -EAGAIN;
 	for (size_t i = 0; i < nr; i++) {
 		found |= !strcmp(docs[i].key, param);
@@ -119,7 +126,7 @@ static void open_policy(struct config_objects *o, const char *policy)
 	if (!o->err)
 		policy_object_close(&o->po);
 	snprintf(o->policy, sizeof(o->policy), "%s", policy);
-	o->err = policy_object_open(policy, &o->po, &o->error);
+	o->err = policy_object_open(policy, o->strict, &o->po, &o->error);
 }
 
 static int check(void *data, const char *policy, const char *param,
@@ -133,15 +140,16 @@ static int check(void *data, const char *policy, const char *param,
 	if (err || !param)
 		return err;
 	return value ? check_value(o, param, value, why) :
-		       check_param(o, policy, param, names, why);
+		       check_param(o, param, names, why);
 }
 
-struct config_objects *config_objects_new(void)
+struct config_objects *config_objects_new(bool strict)
 {
 	struct config_objects *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		return NULL;
+	o->strict = strict;
 	o->err = -ENOENT;
 	o->ask = (struct conf_objects){ .check = check, .data = o };
 	return o;

@@ -10,8 +10,11 @@
 
 struct config_objects;
 
-/** config_objects_new() - for config_objects_free(); NULL without memory */
-struct config_objects *config_objects_new(void);
+/**
+ * config_objects_new() - for config_objects_free(); NULL without memory
+ * @strict: as in struct policy_spec: one that would not be loaded is wrong
+ */
+struct config_objects *config_objects_new(bool strict);
 
 /** config_objects_free() - close what is open; NULL is nothing */
 void config_objects_free(struct config_objects *objects);

@@ -17,8 +17,9 @@
 #include <json-c/json.h>
 
 #define CONTROL_SOCKET	 "/run/bpfcopy/control"
+#define CONTROL_PID_FILE "/run/bpfcopy/bpfcopyd.pid" /* a daemon locks it */
 #define CONTROL_VERSION	 1
-/* A request with its newline. */
+/* A request with its newline.. */
 #define CONTROL_LINE_MAX (64 << 10)
 
 /* Indexes of control_verbs. */
@@ -107,6 +108,13 @@ int control_next(struct control_lines *lines, char **line, size_t *len);
  * Return: for json_object_put().
  */
 struct json_object *control_reply(bool ok);
+
+/**
+ * control_starts() - is there a daemon, whether or not it can be asked yet?
+ *
+ * Only root can tell; others are told no.
+ */
+bool control_starts(void);
 
 /**
  * control_call() - ask the daemon

@@ -5,9 +5,11 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -58,6 +60,18 @@ static int hear(int fd, struct json_object **reply)
 	json_object_put(*reply);
 	*reply = NULL;
 	return -EPROTO;
+}
+
+bool control_starts(void)
+{
+	int fd = open(CONTROL_PID_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool locked;
+
+	if (fd < 0)
+		return false;
+	locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
 }
 
 int control_call(enum control_verb verb, bool dry_run,

@@ -378,6 +378,23 @@ static int write_number(int dir, const char *file, uint64_t value)
 	return err;
 }
 
+bool device_is_here(uint32_t number, uint64_t diskseq)
+{
+	const struct device dev = { .diskseq = diskseq };
+	char link[PATH_MAX];
+	bool here;
+	int dir;
+
+	snprintf(link, sizeof(link), "%s/dev/block/%u:%u", sysfs_root(),
+		 number >> 20, number & 0xfffff);
+	dir = open(link, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return false;
+	here = is_disk(dir, &dev);
+	close(dir);
+	return here;
+}
+
 /* What was opened stays that disk, whoever gets its name in between. */
 int device_set_copy_max(const struct device *dev, uint64_t bytes)
 {

@@ -139,6 +139,9 @@ int device_dir(const struct device *dev, char *path, size_t size);
  */
 bool device_text(const char *dir, const char *file, char *buf, size_t size);
 
+/** device_is_here() - is this disk there, and no other with its number? */
+bool device_is_here(uint32_t number, uint64_t diskseq);
+
 /**
  * device_set_copy_max() - write queue/copy_max_bytes
  * @dev: a whole disk

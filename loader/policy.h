@@ -30,6 +30,7 @@
 #define POLICY_SETTINGS_MAX 32
 #define POLICY_VALUE_MAX    128
 #define POLICY_ERROR_MAX    4096
+#define POLICY_SHA256_MAX   65 /* in hexadecimal, with the NUL */
 
 /* The value of policy_spec.dev and policy_info.dev for the global slot. */
 #define POLICY_DEV_GLOBAL 0U
@@ -50,10 +51,15 @@ struct policy_param {
  * @diskseq: refuse if the disk has another sequence number; 0 takes any
  * @params: variables of the policy to set before it is loaded
  * @nr_params: entries in @params
+ * @strict: rules want it: an object that others than root can change, or whose
+ *	hash is in no list, is refused, and BPFCOPY_LIB is not looked at
+ * @sha256: the object has to have this hash; NULL or "" takes any
  * @dry_run: everything up to the verifier; attach nothing, leave nothing
  */
 struct policy_spec {
 	const char *policy;
+	bool strict;
+	const char *sha256;
 	uint32_t dev;
 	uint64_t diskseq;
 	const struct policy_param *params;
@@ -160,11 +166,22 @@ struct policy_error {
  *	-ESTALE	   diskseq differs
  *	-EBUSY	   the slot is held by a link that is not ours
  *	-EPERM	   not privileged
+ *	-EKEYREJECTED with @strict: the object is not to be trusted
+ *	-EAGAIN	   the object has another hash than @sha256
  *	-EOPNOTSUPP the kernel has no struct blk_copy_ops
  *	or another errno as it came
  */
 int policy_load(const struct policy_spec *spec, struct policy_info *out,
 		struct policy_error *err);
+
+/**
+ * policy_hash() - the hash of the object that rules get
+ * @policy: as in struct policy_spec, with @strict
+ * @sha256: set; "" on failure
+ *
+ * Return: 0, or as policy_load(); no message is written.
+ */
+int policy_hash(const char *policy, char sha256[POLICY_SHA256_MAX]);
 
 /**
  * policy_show() - the parameters of a policy
@@ -190,6 +207,19 @@ int policy_show(const char *policy, struct policy_doc **out, size_t *nr,
  * Return: 0, -ESRCH if nothing is attached there, or another errno.
  */
 int policy_unload(uint32_t dev, struct policy_error *err);
+
+/**
+ * policy_detach() - policy_unload() of a certain policy of a certain disk
+ * @dev: disk
+ * @diskseq: of it; 0 takes any
+ * @map_id: of the policy
+ * @err: filled on failure
+ *
+ * Return: as policy_unload(), -EBUSY if another policy is attached by now, -ENODEV
+ * if the disk is gone.
+ */
+int policy_detach(uint32_t dev, uint64_t diskseq, uint32_t map_id,
+		  struct policy_error *err);
 
 /**
  * policy_list() - every attached policy, ours and those of others
@@ -227,27 +257,31 @@ struct policy_hold;
 /**
  * policy_hold() - keep what is attached now, to put it back later
  * @dev: disk, or POLICY_DEV_GLOBAL
+ * @diskseq: of it; 0 takes any
  * @hold: for policy_release(); holding nothing if nothing of ours is attached
  * @err: filled on failure
  *
  * While it is held its programs, maps and other pins live on, whatever happens
  * to the slot.
  *
- * Return: 0, -EPERM, -ENOTDIR if there is no bpffs, or another errno.
+ * Return: 0, -EPERM, -ENOTDIR if there is no bpffs, -ENODEV if the disk is gone, or
+ * another errno.
  */
-int policy_hold(uint32_t dev, struct policy_hold **hold,
+int policy_hold(uint32_t dev, uint64_t diskseq, struct policy_hold **hold,
 		struct policy_error *err);
 
 /**
- * policy_put_back() - what was held is attached again, whatever is there now
+ * policy_put_back() - what was held is attached again
  * @hold: from policy_hold()
+ * @map_id: what was attached since; 0 for nothing
  * @err: filled on failure
  *
  * Return: 0, -ESRCH if nothing was held and nothing is attached, -ENODEV if the
- * disk is gone, -EEXIST if the slot is held by a link that is not ours, or
+ * disk is gone, -EBUSY if something else than @map_id is attached, which stays, or
  * another errno.
  */
-int policy_put_back(struct policy_hold *hold, struct policy_error *err);
+int policy_put_back(struct policy_hold *hold, uint32_t map_id,
+		    struct policy_error *err);
 
 /** policy_release() - keep it no longer; NULL is nothing */
 void policy_release(struct policy_hold *hold);

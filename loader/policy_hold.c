@@ -26,7 +26,9 @@ struct pin {
 
 struct policy_hold {
 	struct policy_slot slot;
+	uint64_t diskseq;
 	int map_fd; /* of the policy; -1 if there is none */
+	uint32_t map_id;
 	struct pin *pins;
 	size_t nr;
 };
@@ -38,7 +40,8 @@ static int hold_pin(struct policy_hold *hold, const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", hold->slot.dir, name);
-	if (!policy_is_pin(name) || !strcmp(path, hold->slot.link))
+	if (strcmp(path, hold->slot.counters) &&
+	    strncmp(name, POLICY_PROBE, strlen(POLICY_PROBE)))
 		return 0;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -80,6 +83,7 @@ static int hold_map(struct policy_hold *hold)
 	close(fd);
 	if (error || !map_id)
 		return error;
+	hold->map_id = map_id;
 	hold->map_fd = bpf_map_get_fd_by_id(map_id);
 	return hold->map_fd < 0 ? hold->map_fd : 0;
 }
@@ -90,6 +94,10 @@ static int hold_locked(struct policy_hold *hold, struct policy_error *err)
 
 	if (lock < 0)
 		return lock;
+	if (policy_slot_gone(&hold->slot, hold->diskseq)) {
+		close(lock);
+		return policy_fail(err, -ENODEV, "the block device is gone");
+	}
 	error = hold_map(hold);
 	if (!error)
 		error = hold_pins(hold);
@@ -97,7 +105,7 @@ static int hold_locked(struct policy_hold *hold, struct policy_error *err)
 	return error ? policy_fail_pin(err, hold->slot.dir, error) : 0;
 }
 
-int policy_hold(uint32_t dev, struct policy_hold **out,
+int policy_hold(uint32_t dev, uint64_t diskseq, struct policy_hold **out,
 		struct policy_error *err)
 {
 	struct policy_hold *hold = calloc(1, sizeof(*hold));
@@ -108,6 +116,7 @@ int policy_hold(uint32_t dev, struct policy_hold **out,
 	if (!hold)
 		return policy_fail(err, -ENOMEM, "%s", strerror(ENOMEM));
 	policy_slot_init(&hold->slot, dev);
+	hold->diskseq = diskseq;
 	hold->map_fd = -1;
 	error = hold_locked(hold, err);
 	if (error) {
@@ -130,8 +139,62 @@ void policy_release(struct policy_hold *hold)
 	free(hold);
 }
 
+/*
+ * Putting back.  The pins come before the policy that needs them, and those of the
+ * other policy go after it: whenever the process dies, the policy that decides
+ * has its probes.
+ */
+
+static bool is_counters(const struct policy_hold *hold, const struct pin *pin)
+{
+	return !strcmp(pin->name, strrchr(hold->slot.counters, '/') + 1);
+}
+
+/* Counters get another name: those of the other policy have theirs. */
+static int put_pins(const struct policy_hold *hold, const char *next)
+{
+	char path[PATH_MAX];
+
+	unlink(next);
+	for (size_t i = 0; i < hold->nr; i++) {
+		const struct pin *pin = &hold->pins[i];
+
+		snprintf(path, sizeof(path), "%s/%s", hold->slot.dir,
+			 pin->name);
+		if (bpf_obj_pin(pin->fd,
+				is_counters(hold, pin) ? next : path) &&
+		    errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+static int put_counters(const struct policy_hold *hold, const char *next)
+{
+	for (size_t i = 0; i < hold->nr; i++)
+		if (is_counters(hold, &hold->pins[i]))
+			return rename(next, hold->slot.counters) ? -errno : 0;
+	unlink(hold->slot.counters);
+	return 0;
+}
+
+/* If it is still @since that is in there, which is compared as it is changed. */
+static int update(const struct policy_hold *hold, int link_fd, uint32_t since)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE);
+	int old_fd = bpf_map_get_fd_by_id(since), error;
+
+	if (old_fd < 0)
+		return old_fd == -ENOENT ? -EBUSY : old_fd;
+	opts.old_map_fd = old_fd;
+	error = bpf_link_update(link_fd, hold->map_fd, &opts);
+	close(old_fd);
+	return error == -EPERM ? -EBUSY : error;
+}
+
 /* Make the link that is there hold our map.  -ENOLINK: there is none. */
-static int put_in_link(const struct policy_hold *hold)
+static int put_in_link(const struct policy_hold *hold, uint32_t since,
+		       const char *next)
 {
 	uint32_t link_id, map_id;
 	int fd = bpf_obj_get(hold->slot.link), error;
@@ -141,59 +204,67 @@ static int put_in_link(const struct policy_hold *hold)
 	error = policy_link_map(fd, &link_id, &map_id);
 	if (!error && !map_id)
 		error = -ENOLINK;
+	if (!error && map_id != hold->map_id && map_id != since)
+		error = -EBUSY;
 	if (!error)
-		error = bpf_link_update(fd, hold->map_fd, NULL);
+		error = put_pins(hold, next);
+	if (!error && map_id != hold->map_id)
+		error = update(hold, fd, since);
 	close(fd);
-	/* Already in there. */
-	return error == -EBUSY ? 0 : error;
+	return error;
 }
 
-static int put_new_link(const struct policy_hold *hold)
+static int put_new_link(const struct policy_hold *hold, const char *next)
 {
 	int fd = bpf_link_create(hold->map_fd, 0, BPF_STRUCT_OPS, NULL);
 	int error = 0;
 
 	if (fd < 0)
-		return fd;
+		return fd == -EEXIST ? -EBUSY : fd;
 	policy_unpin(&hold->slot);
 	if (mkdir(hold->slot.dir, 0700) && errno != EEXIST)
 		error = -errno;
+	if (!error)
+		error = put_pins(hold, next);
 	if (!error)
 		error = bpf_obj_pin(fd, hold->slot.link);
 	close(fd);
 	return error;
 }
 
-static int put_pins(const struct policy_hold *hold)
+static int put_back(const struct policy_hold *hold, uint32_t since)
 {
-	char path[PATH_MAX];
-	int error = 0;
+	char next[POLICY_PIN_MAX + 8];
+	int error;
 
-	/* Those of the policy that has to go. */
-	policy_unpin_rest(&hold->slot);
-	for (size_t i = 0; !error && i < hold->nr; i++) {
-		snprintf(path, sizeof(path), "%s/%s", hold->slot.dir,
-			 hold->pins[i].name);
-		error = bpf_obj_pin(hold->pins[i].fd, path);
-	}
+	snprintf(next, sizeof(next), "%s_next", hold->slot.counters);
+	error = put_in_link(hold, since, next);
+	if (error == -ENOLINK)
+		error = put_new_link(hold, next);
+	if (!error)
+		error = put_counters(hold, next);
+	if (!error)
+		policy_probes_sweep(hold->slot.dir, hold->map_id);
 	return error;
 }
 
-int policy_put_back(struct policy_hold *hold, struct policy_error *err)
+int policy_put_back(struct policy_hold *hold, uint32_t map_id,
+		    struct policy_error *err)
 {
-	int lock, error;
+	int lock, error = -ENODEV;
 
 	err->text[0] = '\0';
+	/* Nothing was there, and nothing came. */
+	if (hold->map_fd < 0 && !map_id)
+		return -ESRCH;
 	if (hold->map_fd < 0)
-		return policy_unload(hold->slot.dev, err);
+		return policy_detach(hold->slot.dev, hold->diskseq, map_id,
+				     err);
 	lock = policy_lock_slots(err);
 	if (lock < 0)
 		return lock;
-	error = put_in_link(hold);
-	if (error == -ENOLINK)
-		error = put_new_link(hold);
-	if (!error)
-		error = put_pins(hold);
+	if (!policy_slot_gone(&hold->slot, hold->diskseq))
+		error = put_back(hold, map_id);
 	close(lock);
 	return error ? policy_fail_pin(err, hold->slot.dir, error) : 0;
 }

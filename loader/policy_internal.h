@@ -4,7 +4,8 @@
  * a struct policy_error and fails has written into it.
  *
  *	policy_error.c	 messages, and what libbpf and the verifier said
- *	policy_object.c	 an object file: open, load
+ *	policy_file.c	 an object file: read, believed or not
+ *	policy_object.c	 what is in it: open, load
  *	policy_param.c	 its parameters: list, set, read
  *	policy_kernel.c	 what is attached: links, values, counters
  *	policy_probe.c	 what a policy has beside the function that decides
@@ -64,6 +65,55 @@ const char *policy_log_first(void);
  */
 int policy_fail_load(struct policy_error *err, const char *what, int error);
 
+/* policy_file.c */
+
+#define POLICY_LIB_DIR "/usr/lib/bpfcopy"
+
+/**
+ * struct policy_file - what is in a file
+ * @data: freed by policy_file_free(); a NUL is behind it
+ * @size: bytes
+ * @sha256: of them
+ */
+struct policy_file {
+	char *data;
+	size_t size;
+	char sha256[POLICY_SHA256_MAX];
+};
+
+/**
+ * policy_file_read() - read an object
+ * @path: of it
+ * @strict: it, and the folders above it, have to be root's, its hash in a list
+ * @file: filled on success; for policy_file_free()
+ *
+ * Return: 0, -ENOEXEC if it is no file, -EKEYREJECTED if it is not trusted, -EPERM
+ * if it may not be read, or another errno.
+ */
+int policy_file_read(const char *path, bool strict, struct policy_file *file,
+		     struct policy_error *err);
+void policy_file_free(struct policy_file *file);
+
+/* What a list says about a file. */
+enum policy_listed {
+	POLICY_LISTED,
+	POLICY_UNLISTED,
+	POLICY_CHANGED, /* it has another hash there */
+	POLICY_BAD_LIST,
+};
+
+/**
+ * policy_list_find() - is this hash of this file in a list?
+ * @list: as sha256sum writes it
+ * @folder: that names in it are below
+ * @path: of the file
+ * @sha256: of the file
+ * @line: set to the line that is not of a list, for POLICY_BAD_LIST
+ */
+enum policy_listed policy_list_find(const char *list, const char *folder,
+				    const char *path, const char *sha256,
+				    unsigned int *line);
+
 /* policy_object.c */
 
 /**
@@ -71,11 +121,13 @@ int policy_fail_load(struct policy_error *err, const char *what, int error);
  * @obj: freed by policy_object_close()
  * @ops: its struct_ops map
  * @name: as in struct policy_info
+ * @sha256: of the file
  */
 struct policy_object {
 	struct bpf_object *obj;
 	struct bpf_map *ops;
 	char name[POLICY_NAME_MAX];
+	char sha256[POLICY_SHA256_MAX];
 };
 
 /**
@@ -88,14 +140,18 @@ int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 		       struct policy_error *err);
 void policy_object_close(struct policy_object *po);
 
+/** policy_object_id() - of its struct_ops map, once it is loaded; 0 if unknown */
+uint32_t policy_object_id(const struct policy_object *po);
+
 /**
  * policy_object_open() - find @policy, open it, set nothing up
+ * @strict: as in struct policy_spec
  * @po: filled on success; for policy_object_close()
  *
- * Return: -ENOENT, -ENOEXEC or -ENOMSG as policy_load().
+ * Return: -ENOENT, -ENOEXEC, -ENOMSG or -EKEYREJECTED as policy_load().
  */
-int policy_object_open(const char *policy, struct policy_object *po,
-		       struct policy_error *err);
+int policy_object_open(const char *policy, bool strict,
+		       struct policy_object *po, struct policy_error *err);
 
 /** policy_shipped() - names of the shipped policies, as policy_add_word() does */
 void policy_shipped(char *list);
@@ -114,6 +170,15 @@ void policy_add_word(char *list, const char *word);
 int policy_object_set(const struct policy_object *po,
 		      const struct policy_param *param,
 		      struct policy_error *err);
+
+/**
+ * policy_object_docs() - the parameters that it has
+ * @out: array for the caller to free(), NULL if there are none
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int policy_object_docs(const struct policy_object *po, struct policy_doc **out,
+		       size_t *nr);
 
 /**
  * policy_object_set_dev() - tell a policy its disk, if it wants to know
@@ -176,6 +241,9 @@ struct policy_slot {
 
 void policy_slot_init(struct policy_slot *slot, uint32_t dev);
 
+/** policy_slot_gone() - is the disk gone, or another one?  @diskseq: 0 is any */
+bool policy_slot_gone(const struct policy_slot *slot, uint64_t diskseq);
+
 /** policy_fail_pin() - write what went wrong with a pin.  Return: an errno. */
 int policy_fail_pin(struct policy_error *err, const char *path, int error);
 
@@ -191,9 +259,6 @@ int policy_lock_slots(struct policy_error *err);
  * while it made them has left
  */
 void policy_unpin(const struct policy_slot *slot);
-
-/** policy_unpin_rest() - remove all of them but the link of the policy */
-void policy_unpin_rest(const struct policy_slot *slot);
 
 /** policy_open_pins() - opendir() that follows no symbolic link */
 DIR *policy_open_pins(const char *path);

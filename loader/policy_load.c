@@ -250,6 +250,9 @@ static int attach_locked(const struct policy_types *types,
 	if (lock < 0)
 		return lock;
 	error = attach(types, slot, po, out, err);
+	/* It may have got in all the same: then this is how it is known. */
+	if (error)
+		out->map_id = policy_object_id(po);
 	close(lock);
 	return error;
 }
@@ -307,8 +310,16 @@ static void wait_for_calls(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
+static int fail_other(struct policy_error *err)
+{
+	return policy_fail(err, -EBUSY,
+			   "another policy was attached at this moment");
+}
+
+/* @map_id: of the policy that is meant; 0 means any */
 static int unload_slot(const struct policy_types *types,
-		       const struct policy_slot *slot, struct policy_error *err)
+		       const struct policy_slot *slot, uint32_t map_id,
+		       struct policy_error *err)
 {
 	struct policy_info info;
 	int fd, error;
@@ -320,6 +331,10 @@ static int unload_slot(const struct policy_types *types,
 		return policy_fail(err, -ESRCH, "no policy is attached");
 	if (fd < 0)
 		return policy_fail_pin(err, slot->link, fd);
+	if (map_id && map_behind(fd) && map_behind(fd) != map_id) {
+		close(fd);
+		return fail_other(err);
+	}
 	/* Removing the pin alone would detach some time later. */
 	error = bpf_link_detach(fd);
 	close(fd);
@@ -333,6 +348,12 @@ static int unload_slot(const struct policy_types *types,
 }
 
 int policy_unload(uint32_t dev, struct policy_error *err)
+{
+	return policy_detach(dev, 0, 0, err);
+}
+
+int policy_detach(uint32_t dev, uint64_t diskseq, uint32_t map_id,
+		  struct policy_error *err)
 {
 	struct policy_types types;
 	struct policy_slot slot;
@@ -348,7 +369,10 @@ int policy_unload(uint32_t dev, struct policy_error *err)
 		error = lock;
 		goto put_types;
 	}
-	error = unload_slot(&types, &slot, err);
+	if (policy_slot_gone(&slot, diskseq))
+		error = policy_fail(err, -ENODEV, "the block device is gone");
+	else
+		error = unload_slot(&types, &slot, map_id, err);
 	close(lock);
 
 put_types:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An object file with a policy in it: find it, open it, set its device and its
+ * An object with a policy in it: find its file, open what is in there, set its device and its
  * parameters (policy_param.c), have it verified.
  */
 #include <ctype.h>
@@ -16,16 +16,15 @@
 
 #include "policy_internal.h"
 
-#define LIB_DIR	 "/usr/lib/bpfcopy"
 #define PREFIX	 "policy_"
 #define SUFFIX	 ".bpf.o"
 #define OPS_TYPE "blk_copy_ops"
 
-static const char *lib_dir(void)
+static const char *lib_dir(bool strict)
 {
-	const char *dir = getenv("BPFCOPY_LIB");
+	const char *dir = strict ? NULL : secure_getenv("BPFCOPY_LIB");
 
-	return dir && *dir ? dir : LIB_DIR;
+	return dir && *dir ? dir : POLICY_LIB_DIR;
 }
 
 bool policy_has_suffix(const char *text, const char *suffix)
@@ -63,7 +62,8 @@ void policy_shipped(char *list)
 	glob_t found;
 
 	list[0] = '\0';
-	snprintf(pattern, sizeof(pattern), "%s/" PREFIX "*" SUFFIX, lib_dir());
+	snprintf(pattern, sizeof(pattern), "%s/" PREFIX "*" SUFFIX,
+		 lib_dir(false));
 	if (!glob(pattern, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			name_of_path(found.gl_pathv[i], name, sizeof(name));
@@ -76,51 +76,48 @@ void policy_shipped(char *list)
 }
 
 /* Where the object is. */
-static int find_object(const char *policy, char *path, size_t size,
+static int find_object(const char *policy, bool strict, char path[PATH_MAX],
 		       struct policy_error *err)
 {
 	char list[POLICY_LIST_TEXT];
-	int len, error;
+	int len;
 
 	if (is_path(policy))
-		len = snprintf(path, size, "%s", policy);
+		len = snprintf(path, PATH_MAX, "%s", policy);
 	else
-		len = snprintf(path, size, "%s/" PREFIX "%s" SUFFIX, lib_dir(),
-			       policy);
-	if (len >= (int)size)
+		len = snprintf(path, PATH_MAX, "%s/" PREFIX "%s" SUFFIX,
+			       lib_dir(strict), policy);
+	if (len >= PATH_MAX)
 		return policy_fail(err, -ENAMETOOLONG, "%s: name too long",
 				   policy);
-	if (!access(path, R_OK))
+	if (is_path(policy) || !access(path, F_OK) || errno != ENOENT)
 		return 0;
-	error = -errno;
-	if (error != -ENOENT || is_path(policy))
-		return policy_fail(err, error == -EACCES ? -EPERM : error,
-				   "%s: %s", path, strerror(-error));
 	policy_shipped(list);
 	return policy_fail(
 		err, -ENOENT,
 		"no policy \"%s\" in %s (there: %s; a path has a '/' or ends in .o)",
-		policy, lib_dir(), list);
+		policy, lib_dir(strict), list);
 }
 
+/* Names of maps begin with that of the object, which libbpf cuts the same way. */
 static struct bpf_object *open_object(const char *path,
+				      const struct policy_file *file,
 				      struct policy_error *err)
 {
+	const char *base = strrchr(path, '/');
+	char name[POLICY_NAME_MAX];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
 	struct bpf_object *obj;
-	const char *why;
-	bool named;
 
+	base = base ? base + 1 : path;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(base, "."), base);
 	policy_log_start();
-	obj = bpf_object__open_file(path, NULL);
-	if (obj)
-		return obj;
-	/* Most of what libbpf says here names the file. */
-	why = policy_log_first();
-	named = strstr(why, path);
-	policy_fail(err, -ENOEXEC,
-		    "%s%snot a BPF object that can be loaded: %s",
-		    named ? "" : path, named ? "" : ": ", why);
-	return NULL;
+	obj = bpf_object__open_mem(file->data, file->size, &opts);
+	if (!obj)
+		policy_fail(err, -ENOEXEC,
+			    "%s: not a BPF object that can be loaded: %s", path,
+			    policy_log_first());
+	return obj;
 }
 
 /* libbpf ignores what follows three underscores, and so do we. */
@@ -246,24 +243,47 @@ static int set_up(struct policy_object *po, const struct policy_spec *spec,
 	return error;
 }
 
-/* Find the object of @policy and open it. */
-static int open_policy(const char *policy, struct policy_object *po, char *path,
-		       size_t size, struct policy_error *err)
+/* Find the object of @policy, read it, open what was read. */
+static int open_policy(const char *policy, bool strict,
+		       struct policy_object *po, char path[PATH_MAX],
+		       struct policy_error *err)
 {
-	int error = find_object(policy, path, size, err);
+	int error = find_object(policy, strict, path, err);
+	struct policy_file file;
 
+	if (!error)
+		error = policy_file_read(path, strict, &file, err);
 	if (error)
 		return error;
 	name_of_path(policy, po->name, sizeof(po->name));
-	po->obj = open_object(path, err);
+	memcpy(po->sha256, file.sha256, sizeof(po->sha256));
+	po->obj = open_object(path, &file, err);
+	policy_file_free(&file);
 	return po->obj ? 0 : -ENOEXEC;
 }
 
-int policy_object_open(const char *policy, struct policy_object *po,
-		       struct policy_error *err)
+int policy_hash(const char *policy, char sha256[POLICY_SHA256_MAX])
+{
+	struct policy_error err = {};
+	struct policy_file file;
+	char path[PATH_MAX];
+	int error = find_object(policy, true, path, &err);
+
+	*sha256 = '\0';
+	if (!error)
+		error = policy_file_read(path, true, &file, &err);
+	if (error)
+		return error;
+	memcpy(sha256, file.sha256, POLICY_SHA256_MAX);
+	policy_file_free(&file);
+	return 0;
+}
+
+int policy_object_open(const char *policy, bool strict,
+		       struct policy_object *po, struct policy_error *err)
 {
 	char path[PATH_MAX];
-	int error = open_policy(policy, po, path, sizeof(path), err);
+	int error = open_policy(policy, strict, po, path, err);
 
 	if (error)
 		return error;
@@ -273,15 +293,28 @@ int policy_object_open(const char *policy, struct policy_object *po,
 	return error;
 }
 
+static int check_hash(const struct policy_object *po,
+		      const struct policy_spec *spec, const char *path,
+		      struct policy_error *err)
+{
+	if (!spec->sha256 || !*spec->sha256 ||
+	    !strcmp(spec->sha256, po->sha256))
+		return 0;
+	return policy_fail(err, -EAGAIN,
+			   "%s: was changed at this moment: try again", path);
+}
+
 int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 		       struct policy_error *err)
 {
 	char path[PATH_MAX];
-	int error = open_policy(spec->policy, po, path, sizeof(path), err);
+	int error = open_policy(spec->policy, spec->strict, po, path, err);
 
 	if (error)
 		return error;
-	error = set_up(po, spec, path, err);
+	error = check_hash(po, spec, path, err);
+	if (!error)
+		error = set_up(po, spec, path, err);
 	if (error)
 		goto close_object;
 

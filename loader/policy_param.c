@@ -408,34 +408,39 @@ static void fill_doc(const struct param *p, const char *data,
 	snprintf(doc->doc, sizeof(doc->doc), "%s", p->doc ? p->doc : "");
 }
 
+int policy_object_docs(const struct policy_object *po, struct policy_doc **out,
+		       size_t *nr)
+{
+	const struct btf *btf = bpf_object__btf(po->obj);
+	const struct btf_type *sec = rodata_of(btf);
+	struct param p;
+	char *place;
+
+	*nr = 0;
+	*out = sec ? calloc(btf_vlen(sec) + 1, sizeof(**out)) : NULL;
+	for (int i = 0; *out && i < btf_vlen(sec); i++) {
+		if (!get_param(btf, sec, i, &p) || !(place = place_of(po, &p)))
+			continue;
+		fill_doc(&p, place - p.offset, &(*out)[(*nr)++]);
+	}
+	return sec && !*out ? -ENOMEM : 0;
+}
+
 int policy_show(const char *policy, struct policy_doc **out, size_t *nr,
 		struct policy_error *err)
 {
-	const struct btf_type *sec;
 	struct policy_object po;
-	const struct btf *btf;
-	struct param p;
 	int error;
 
 	*out = NULL;
 	*nr = 0;
 	err->text[0] = '\0';
-	error = policy_object_open(policy, &po, err);
+	error = policy_object_open(policy, false, &po, err);
 	if (error)
 		return error;
-	btf = bpf_object__btf(po.obj);
-	sec = rodata_of(btf);
-	if (sec)
-		*out = calloc(btf_vlen(sec) + 1, sizeof(**out));
-	for (int i = 0; *out && i < btf_vlen(sec); i++) {
-		char *place;
-
-		if (!get_param(btf, sec, i, &p) || !(place = place_of(&po, &p)))
-			continue;
-		fill_doc(&p, place - p.offset, &(*out)[(*nr)++]);
-	}
+	error = policy_object_docs(&po, out, nr);
 	policy_object_close(&po);
-	return sec && !*out ? -ENOMEM : 0;
+	return error;
 }
 
 /*

@@ -21,7 +21,7 @@
 
 #include "policy_internal.h"
 
-static uint32_t ops_map_id(const struct policy_object *po)
+uint32_t policy_object_id(const struct policy_object *po)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
@@ -62,7 +62,7 @@ int policy_probes_pin(const struct policy_object *po, const char *dir,
 		    !bpf_program__autoload(prog))
 			continue;
 		snprintf(path, sizeof(path), "%s/" POLICY_PROBE "%u-%d", dir,
-			 ops_map_id(po), nr++);
+			 policy_object_id(po), nr++);
 		error = pin_one(prog, path, err);
 		if (error)
 			break;

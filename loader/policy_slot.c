@@ -16,6 +16,7 @@
 
 #include <bpf/bpf.h>
 
+#include "device.h"
 #include "policy_internal.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -36,6 +37,12 @@ void policy_slot_init(struct policy_slot *slot, uint32_t dev)
 	snprintf(slot->link, sizeof(slot->link), "%s/link", slot->dir);
 	snprintf(slot->counters, sizeof(slot->counters), "%s/counters",
 		 slot->dir);
+}
+
+bool policy_slot_gone(const struct policy_slot *slot, uint64_t diskseq)
+{
+	return slot->dev != POLICY_DEV_GLOBAL && diskseq &&
+	       !device_is_here(slot->dev, diskseq);
 }
 
 int policy_fail_pin(struct policy_error *err, const char *path, int error)
@@ -109,7 +116,7 @@ bool policy_is_pin(const char *name)
 	       !strncmp(name, POLICY_PROBE, strlen(POLICY_PROBE));
 }
 
-static void unpin(const struct policy_slot *slot, const char *keep)
+void policy_unpin(const struct policy_slot *slot)
 {
 	DIR *dir = policy_open_pins(slot->dir);
 	struct dirent *entry;
@@ -117,21 +124,10 @@ static void unpin(const struct policy_slot *slot, const char *keep)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)))
-		if (policy_is_pin(entry->d_name) &&
-		    (!keep || strcmp(entry->d_name, keep) != 0))
+		if (policy_is_pin(entry->d_name))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	closedir(dir);
-}
-
-void policy_unpin(const struct policy_slot *slot)
-{
-	unpin(slot, NULL);
 	rmdir(slot->dir);
-}
-
-void policy_unpin_rest(const struct policy_slot *slot)
-{
-	unpin(slot, "link");
 }
 
 int policy_link_open(uint32_t dev)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rows.h"
@@ -22,7 +23,30 @@ static void path_in(char path[PATH_MAX], const char *dir, const char *name)
 	snprintf(path, PATH_MAX, "%s/%s", dir, name);
 }
 
-int state_lock(const char *dir)
+static pid_t read_holder(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+}
+
+/* Asks again and again: flock() cannot wait for a while only. */
+static int wait_lock(int fd, unsigned int seconds)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+
+	for (uint64_t left = seconds * 50ULL; flock(fd, LOCK_EX | LOCK_NB);
+	     left--) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (!left)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int state_lock(const char *dir, unsigned int seconds, pid_t *holder)
 {
 	char path[PATH_MAX];
 	int fd, err;
@@ -33,14 +57,15 @@ int state_lock(const char *dir)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX)) {
-		if (errno == EINTR)
-			continue;
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
+	err = wait_lock(fd, seconds);
+	*holder = err == -ETIMEDOUT ? read_holder(fd) : 0;
+	/* Only for people: that it cannot be written is no reason to stop. */
+	if (!err && !ftruncate(fd, 0))
+		dprintf(fd, "%d\n", getpid());
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }
 
 /*
@@ -144,8 +169,9 @@ static int read_disk(struct json_object *object, struct state *state)
 {
 	const char *name = get_text(object, "device");
 	const char *policy = get_text(object, "policy");
+	const char *sha256 = get_text(object, "sha256");
 	struct json_object *unlimited;
-	uint64_t dev, diskseq, map_id = 0;
+	uint64_t dev, diskseq, map_id = 0, by_hand = 0;
 	struct state_disk *disk;
 
 	if (!name || !get_number(object, "dev", &dev) ||
@@ -160,7 +186,11 @@ static int read_disk(struct json_object *object, struct state *state)
 	if (!policy)
 		return 0;
 	get_number(object, "map_id", &map_id);
+	get_number(object, "by_hand", &by_hand);
 	disk->map_id = map_id;
+	disk->by_hand = by_hand;
+	snprintf(disk->sha256, sizeof(disk->sha256), "%s",
+		 sha256 ? sha256 : "");
 	disk->policy = strdup(policy);
 	return disk->policy ? 0 : -ENOMEM;
 }
@@ -225,8 +255,12 @@ static struct json_object *write_disk(const struct state_disk *disk)
 	if (disk->policy) {
 		json_object_object_add(o, "policy",
 				       json_object_new_string(disk->policy));
+		json_object_object_add(o, "sha256",
+				       json_object_new_string(disk->sha256));
 		json_object_object_add(o, "map_id",
 				       json_object_new_uint64(disk->map_id));
+		json_object_object_add(o, "by_hand",
+				       json_object_new_uint64(disk->by_hand));
 	}
 	return o;
 }

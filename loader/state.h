@@ -13,8 +13,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "device.h"
+#include "policy.h"
 
 #define STATE_DIR "/run/bpfcopy"
 
@@ -29,8 +31,11 @@
  *	follows the device when that gains a larger limit
  * @policy: what was attached, as "NAME KEY=VALUE..."; NULL for nothing.  It is
  *	noted before it is done.
+ * @sha256: of its object
  * @map_id: the struct_ops map of that policy; 0 if it is not known that it got
  *	so far
+ * @by_hand: while @map_id is 0: the map of what was attached before and not by
+ *	rules; 0 for none
  */
 struct state_disk {
 	char name[DEVICE_NAME_MAX];
@@ -39,7 +44,9 @@ struct state_disk {
 	uint64_t original;
 	bool unlimited;
 	char *policy;
+	char sha256[POLICY_SHA256_MAX];
 	uint32_t map_id;
+	uint32_t by_hand;
 };
 
 /** struct state - all of them; zeroed is empty */
@@ -51,10 +58,13 @@ struct state {
 /**
  * state_lock() - wait for the right to change disks by rules
  * @dir: STATE_DIR; made if it is not there
+ * @seconds: how long
+ * @holder: set to the process that has it, for -ETIMEDOUT; 0 if it did not say
  *
- * Return: a descriptor that holds it until it is closed, or a negative errno.
+ * Return: a descriptor that holds it until it is closed, -ETIMEDOUT, or another
+ * errno.
  */
-int state_lock(const char *dir);
+int state_lock(const char *dir, unsigned int seconds, pid_t *holder);
 
 /**
  * state_load() - read the file

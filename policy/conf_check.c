@@ -66,7 +66,7 @@ static int check_policy(const struct check *c, const struct conf_assign *a)
 				 &a->at_value, hint, "no policy \"%s\"", quote);
 	if (err == -EINVAL)
 		return conf_sayf(c->conf, CONF_ERROR, file_of(c, a),
-				 &a->at_value, "", "\"%s\" is no policy: %s",
+				 &a->at_value, "", "\"%s\" cannot be used: %s",
 				 quote, why);
 	return err == -ENOMEM ? err : 0;
 }

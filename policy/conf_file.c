@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conf_internal.h"
+#include "trust.h"
 
 #define FILE_MAX (4U << 20)
 
@@ -64,66 +65,6 @@ static char *show_name(struct conf *conf, const char *folder, const char *name)
 }
 
 /*
- * Trust
- */
-
-/* Why @st cannot be trusted; NULL if it can. */
-static const char *not_trusted(const struct stat *st, const char **hint)
-{
-	if (st->st_uid && st->st_uid != geteuid()) {
-		*hint = "it has to belong to root: chown root";
-		return "belongs to another user";
-	}
-	if (st->st_mode & S_IWOTH) {
-		*hint = "chmod o-w";
-		return "can be written by everybody";
-	}
-	if (st->st_mode & S_IWGRP && st->st_gid && st->st_gid != getegid()) {
-		*hint = "chmod g-w";
-		return "can be written by a group";
-	}
-	return NULL;
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/*
- * Why one of the folders that @fd is in, up to @top, cannot be trusted; NULL
- * if all can.  In one like /tmp nobody can take the place of what is another's.
- */
-static const char *above_not_trusted(int fd, const struct stat *top,
-				     const char **hint)
-{
-	const char *why = NULL;
-	struct stat st, below;
-	int at = dup(fd), up;
-
-	if (at < 0 || fstat(at, &below))
-		why = strerror(errno);
-	while (!why && !is_same(&below, top)) {
-		up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		close(at);
-		at = up;
-		if (at < 0 || fstat(at, &st)) {
-			why = strerror(errno);
-			break;
-		}
-		if (is_same(&st, &below))
-			break;
-		below = st;
-		if (st.st_mode & S_ISVTX)
-			st.st_mode &= ~(mode_t)(S_IWOTH | S_IWGRP);
-		why = not_trusted(&st, hint);
-	}
-	if (at >= 0)
-		close(at);
-	return why;
-}
-
-/*
  * One file
  */
 
@@ -158,7 +99,7 @@ static int parse_fd(struct conf *conf, int fd, const char *path, bool strict)
 		return complain(conf, path, "", "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return complain(conf, path, "", "not a file");
-	why = strict ? not_trusted(&st, &hint) : NULL;
+	why = strict ? trust_why_not(&st, &hint) : NULL;
 	if (why)
 		return complain(conf, path, hint, "%s", why);
 	text = read_all(conf, fd, (size_t)st.st_size, &len);
@@ -264,34 +205,43 @@ static int read_folder(struct conf *conf, const struct place *at,
 	return err;
 }
 
-/* One that is not there is left at -1. */
-static int open_place(struct conf *conf, const char *root, const char *folder,
-		      struct place *at)
+/* Why it, or a folder above it up to @root, cannot be trusted; NULL if all can. */
+static const char *place_why_not(int root, int fd, const char **above,
+				 const char **hint)
 {
-	const char *why, *hint = "", *above = "";
+	const char *why;
 	struct stat st;
+
+	*above = "";
+	why = fstat(fd, &st) ? strerror(errno) : trust_why_not(&st, hint);
+	if (why)
+		return why;
+	*above = "a folder above it ";
+	if (fstat(root, &st))
+		return strerror(errno);
+	return trust_why_not_above(fd, &st, hint);
+}
+
+/* One that is not there is left at -1. */
+static int open_place(struct conf *conf, const struct place *root,
+		      const char *folder, struct place *at)
+{
+	const char *why, *hint = "", *above;
 
 	at->fd = -1;
 	at->strict = true;
-	at->path = join(conf, root, folder);
+	at->path = join(conf, root->path, folder);
 	if (!at->path)
 		return -ENOMEM;
-	at->fd = open(at->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (at->fd < 0 && errno == ENOENT)
+	/* A link in an image stays in the image. */
+	at->fd = trust_open(root->fd, folder, O_RDONLY | O_DIRECTORY, true);
+	if (at->fd == -ENOENT)
 		return 0;
 	if (at->fd < 0)
-		return complain(conf, at->path, "", "%s", strerror(errno));
-	why = fstat(at->fd, &st) ? strerror(errno) : not_trusted(&st, &hint);
-	if (why)
-		goto refuse;
-	if (stat(root, &st))
-		why = strerror(errno);
-	else
-		why = above_not_trusted(at->fd, &st, &hint);
-	above = "a folder above it ";
+		return complain(conf, at->path, "", "%s", strerror(-at->fd));
+	why = place_why_not(root->fd, at->fd, &above, &hint);
 	if (!why)
 		return 0;
-refuse:
 	/* What is in it counts for nothing. */
 	close(at->fd);
 	at->fd = -1;
@@ -308,7 +258,7 @@ static int read_admin_file(struct conf *conf, const struct place *at)
 	return read_file(conf, at, ADMIN_FILE);
 }
 
-static int read_standard(struct conf *conf, const char *root)
+static int read_places(struct conf *conf, const struct place *root)
 {
 	struct place vendor, admin, dropin;
 	int err = open_place(conf, root, VENDOR_DIR, &vendor);
@@ -337,6 +287,19 @@ close_admin:
 close_vendor:
 	if (vendor.fd >= 0)
 		close(vendor.fd);
+	return err;
+}
+
+static int read_standard(struct conf *conf, const char *root)
+{
+	struct place top = { .path = root };
+	int err;
+
+	top.fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (top.fd < 0)
+		return complain(conf, root, "", "%s", strerror(errno));
+	err = read_places(conf, &top);
+	close(top.fd);
 	return err;
 }
 

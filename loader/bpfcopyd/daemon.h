@@ -61,6 +61,9 @@ struct daemon {
 
 /* rules.c */
 
+/** daemon_take() - @conf, which becomes ours, is in force */
+void daemon_take(struct daemon *d, struct conf *conf);
+
 /**
  * daemon_apply() - read the rules again and apply them, all or nothing
  * @d: on failure its rules stay, and what is there stays as it was
@@ -117,6 +120,12 @@ void links_free(struct links *links);
 
 /* server.c */
 
+/* Before anything that is asked through the socket. */
+#define PRIORITY_EVENTS (SD_EVENT_PRIORITY_NORMAL - 10)
+
+/** server_groups() - look again who is in which group */
+void server_groups(struct server *server);
+
 /**
  * server_start() - listen on the control socket
  * @server: for server_free()
@@ -142,5 +151,9 @@ void log_start(void);
 void log_line(int priority, const char *disk, const char *policy,
 	      const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/** log_text() - the same, with nothing in the line but @text */
+void log_text(int priority, const char *disk, const char *policy,
+	      const char *reason, const char *text);
 
 #endif /* BPFCOPY_DAEMON_H */

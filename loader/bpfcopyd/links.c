@@ -44,18 +44,6 @@ static void forget(struct link *link)
 	free(link);
 }
 
-static bool is_here(const struct link *link)
-{
-	struct device disk;
-	bool here;
-
-	if (device_find(link->name, &disk))
-		return false;
-	here = disk.dev == link->dev && disk.diskseq == link->diskseq;
-	device_free(&disk);
-	return here;
-}
-
 /* The disk may be about to go: it is too early to tell. */
 static int on_hangup(sd_event_source *source, int fd, uint32_t events,
 		     void *data)
@@ -78,7 +66,7 @@ void links_report(struct links *links)
 		next = link->next;
 		if (!link->hung_up)
 			continue;
-		if (is_here(link))
+		if (device_is_here(link->dev, link->diskseq))
 			log_line(LOG_WARNING, link->name, NULL, NULL,
 				 "its policy was detached by somebody else");
 		else

@@ -54,6 +54,15 @@ static void send_fields(int priority, const char *message, const char *disk,
 		free(fields[nr].iov_base);
 }
 
+void log_text(int priority, const char *disk, const char *policy,
+	      const char *reason, const char *text)
+{
+	if (to_journal)
+		send_fields(priority, text, disk, policy, reason);
+	else
+		fprintf(stderr, "bpfcopyd: %s\n", text);
+}
+
 void log_line(int priority, const char *disk, const char *policy,
 	      const char *reason, const char *fmt, ...)
 {
@@ -72,9 +81,6 @@ void log_line(int priority, const char *disk, const char *policy,
 	free(text);
 	if (len < 0)
 		return;
-	if (to_journal)
-		send_fields(priority, message, disk, policy, reason);
-	else
-		fprintf(stderr, "bpfcopyd: %s\n", message);
+	log_text(priority, disk, policy, reason, message);
 	free(message);
 }

@@ -18,8 +18,10 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "../control.h"
 #include "../exit.h"
 #include "../kernel.h"
+#include "../rlimit.h"
 #include "../rules.h"
 #include "daemon.h"
 
@@ -51,6 +53,19 @@ static int fail_second(int fd)
 	return -EEXIST;
 }
 
+/* Who looks whether a daemon runs holds the lock for a moment, too. */
+static int lock_alone(int fd)
+{
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (i == 20)
+			return fail_second(fd);
+		usleep(20000);
+	}
+	return 0;
+}
+
 /* Return: a descriptor that says so as long as it is open, or an errno. */
 static int be_the_only_one(void)
 {
@@ -58,13 +73,13 @@ static int be_the_only_one(void)
 
 	if (mkdir(STATE_DIR, 0755) && errno != EEXIST)
 		return -errno;
-	fd = open(STATE_DIR "/bpfcopyd.pid",
-		  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(CONTROL_PID_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		  0600);
 	if (fd < 0)
 		return -errno;
 	/* Who can open it can lock it, and then no daemon starts. */
-	if (fchmod(fd, 0600) || flock(fd, LOCK_EX | LOCK_NB)) {
-		err = errno == EWOULDBLOCK ? fail_second(fd) : -errno;
+	err = fchmod(fd, 0600) ? -errno : lock_alone(fd);
+	if (err) {
 		close(fd);
 		return err;
 	}
@@ -90,6 +105,7 @@ static int on_reload(sd_event_source *source,
 	sd_event_now(((struct daemon *)data)->event, CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)now);
+	server_groups(((struct daemon *)data)->server);
 	daemon_apply(data, false, NULL, NULL);
 	sd_notify(0, "READY=1");
 	return 0;
@@ -97,6 +113,7 @@ static int on_reload(sd_event_source *source,
 
 static int watch_signals(struct daemon *d)
 {
+	sd_event_source *hangup;
 	sigset_t set;
 	int err;
 
@@ -105,7 +122,11 @@ static int watch_signals(struct daemon *d)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	err = sd_event_add_signal(d->event, NULL, SIGHUP, on_reload, d);
+	err = sd_event_add_signal(d->event, &hangup, SIGHUP, on_reload, d);
+	if (err >= 0)
+		err = sd_event_source_set_priority(hangup, PRIORITY_EVENTS);
+	if (err >= 0)
+		err = sd_event_source_set_floating(hangup, true);
 	/* Without a handler the loop ends. */
 	if (err >= 0)
 		err = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
@@ -131,11 +152,17 @@ static void on_diag(void *data, const struct conf_diag *diag)
 static int check_machine(void)
 {
 	struct policy_error err;
+	struct policy_info *infos = NULL;
 	int status = kernel_need(KERNEL_POLICY | KERNEL_LIMITS), error;
+	size_t nr;
 
 	if (status != EXIT_OK)
 		return status;
 	error = policy_sweep(&err);
+	/* Takes the rights that everything takes. */
+	if (!error)
+		error = policy_list(&infos, &nr, &err);
+	free(infos);
 	if (!error)
 		return EXIT_OK;
 	log_line(LOG_ERR, NULL, NULL, NULL, "%s", err.text);
@@ -146,7 +173,6 @@ static int start(struct daemon *d)
 {
 	int err;
 
-	d->failed = json_object_new_object();
 	d->links = links_new(d);
 	err = d->links ? watch_signals(d) : -ENOMEM;
 	/* From here on no disk that comes is missed. */
@@ -154,13 +180,14 @@ static int start(struct daemon *d)
 		err = uevent_start(d);
 	if (err < 0)
 		return err;
-	daemon_look(d);
+	/* Who asks from now on waits, and does nothing behind our back. */
 	err = server_start(d, &d->server);
 	if (err < 0) {
 		log_line(LOG_ERR, NULL, NULL, NULL, "%s/control: %s", STATE_DIR,
 			 strerror(-err));
 		return err;
 	}
+	daemon_look(d);
 	return sd_event_set_watchdog(d->event, true);
 }
 
@@ -187,13 +214,23 @@ static int run(struct daemon *d)
 static int run_checked(struct daemon *d)
 {
 	int status = check_machine(), err;
+	struct conf *conf;
 
 	if (status != EXIT_OK)
 		return status;
-	err = rules_load(&d->conf, on_diag, NULL);
+	err = rules_load(&conf, on_diag, NULL);
 	if (err)
 		return err == -EINVAL ? EXIT_CONFIG : EXIT_FAILED;
+	daemon_take(d, conf);
 	return run(d);
+}
+
+/* What helps tests of the command must not steer a daemon. */
+static void forget_environment(void)
+{
+	unsetenv("BPFCOPY_LIB");
+	unsetenv("BPFCOPY_SYSFS");
+	unsetenv("BPFCOPY_BY_ID");
 }
 
 int main(int argc, char **argv)
@@ -205,6 +242,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	umask(022);
 	log_start();
+	forget_environment();
+	raise_limits();
 	lock = be_the_only_one();
 	if (lock < 0) {
 		if (lock != -EEXIST)

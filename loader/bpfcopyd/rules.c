@@ -111,7 +111,8 @@ static void on_failed(void *data, const char *disk, const char *text)
 		return;
 	}
 	if (is_news(d, disk, text))
-		log_line(LOG_ERR, NULL, NULL, NULL, "%s", text);
+		log_text(LOG_ERR, strcmp(disk, "all") ? disk : NULL, NULL, NULL,
+			 text);
 	json_object_object_add(d->failing, disk, json_object_new_string(text));
 }
 
@@ -155,7 +156,7 @@ static int end(struct daemon *d, struct telling *telling, int error,
 	return apply_status(error);
 }
 
-static void take_conf(struct daemon *d, struct conf *conf)
+void daemon_take(struct daemon *d, struct conf *conf)
 {
 	const char *const *names;
 	size_t nr;
@@ -174,6 +175,13 @@ static void take_conf(struct daemon *d, struct conf *conf)
 	d->failed = json_object_new_object();
 }
 
+/* What takes long is not stuck. */
+static void on_step(void *data)
+{
+	(void)data;
+	sd_notify(0, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=180000000");
+}
+
 static struct apply_how how_of(struct telling *telling, bool each)
 {
 	telling->d->stuck = false;
@@ -184,6 +192,7 @@ static struct apply_how how_of(struct telling *telling, bool each)
 		.changed = on_changed,
 		.failed = on_failed,
 		.stuck = &telling->d->stuck,
+		.step = on_step,
 		.data = telling,
 	};
 }
@@ -206,7 +215,7 @@ int daemon_apply(struct daemon *d, bool dry_run, struct json_object *changes,
 	}
 	error = apply_rules(conf, &how, &err);
 	if (!error && !dry_run)
-		take_conf(d, conf);
+		daemon_take(d, conf);
 	else
 		conf_free(conf);
 	return end(d, &telling, error, &err);
@@ -276,10 +285,14 @@ int daemon_look_later(struct daemon *d, uint64_t usec)
 	uint64_t now, at, due;
 	int on = SD_EVENT_OFF;
 
-	if (!d->later)
-		return sd_event_add_time_relative(d->event, &d->later,
-						  CLOCK_MONOTONIC, usec, 1000,
-						  on_later, d);
+	if (!d->later) {
+		on = sd_event_add_time_relative(d->event, &d->later,
+						CLOCK_MONOTONIC, usec, 1000,
+						on_later, d);
+		return on < 0 ? on :
+				sd_event_source_set_priority(d->later,
+							     PRIORITY_EVENTS);
+	}
 	sd_event_now(d->event, CLOCK_MONOTONIC, &now);
 	at = now + usec;
 	sd_event_source_get_enabled(d->later, &on);

@@ -7,6 +7,7 @@
  * cannot take the places that are kept for those who are.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,17 @@
 #define GUESTS_MAX  12
 /* From connecting, or the last request, to the end of the next one. */
 #define IDLE_USEC   (5 * 1000000ULL)
-#define GROUPS_MAX  256
+#define GROUPS_MAX  1024
 #define ADMIN_GROUP "bpfcopy"
+/* How often each of those without rights is looked at in a second. */
+#define GUEST_RATE  40
 
 struct client {
 	struct server *server;
 	struct client *next;
 	int fd;
 	bool may_change;
+	bool asked; /* since the clock was started */
 	struct control_lines in;
 	char *out; /* what it did not read yet */
 	size_t out_len;
@@ -46,6 +50,7 @@ struct server {
 	struct daemon *d;
 	sd_event_source *listener;
 	gid_t admins; /* -1: there is no such group */
+	int spare;    /* a descriptor to give up when there are no more */
 	struct client *first;
 	unsigned int nr;
 };
@@ -253,36 +258,29 @@ static int reply_with(struct client *client, struct json_object *reply)
 	return flush(client);
 }
 
-static void restart_idle(struct client *client)
-{
-	sd_event_source_set_time_relative(client->idle, IDLE_USEC);
-}
-
-/* One request after the other, as long as the answers are read. */
-static int answer_lines(struct client *client)
+/*
+ * One request at a time, and then it is somebody else's turn.
+ * Return: 0 if one was answered, -EAGAIN if there is none, or another errno.
+ */
+static int answer_line(struct client *client)
 {
 	struct control_request request;
 	const char *why;
 	size_t len;
 	char *line;
-	int err;
+	int err = control_next(&client->in, &line, &len);
 
-	while (!(err = control_next(&client->in, &line, &len))) {
-		if (control_parse(line, len, &request, &why))
-			err = reply_with(client, refuse(EXIT_USAGE, why));
-		else
-			err = reply_with(client, answer(client, &request));
-		restart_idle(client);
-		if (err)
-			return err;
-	}
-	if (err != -EMSGSIZE)
+	if (err == -EMSGSIZE)
+		reply_with(client,
+			   refuse(EXIT_USAGE, "a line of more than 64 KiB"));
+	if (err)
 		return err;
-	reply_with(client, refuse(EXIT_USAGE, "a line of more than 64 KiB"));
-	return err;
+	client->asked = true;
+	if (control_parse(line, len, &request, &why))
+		return reply_with(client, refuse(EXIT_USAGE, why));
+	return reply_with(client, answer(client, &request));
 }
 
-/* Return: -EAGAIN if it shall stay, or another errno. */
 static int receive(struct client *client)
 {
 	size_t size;
@@ -294,9 +292,10 @@ static int receive(struct client *client)
 	if (!n)
 		return -EPIPE;
 	client->in.len += n;
-	return answer_lines(client);
+	return answer_line(client);
 }
 
+/* Return: 0 or -EAGAIN if it shall stay, or another errno. */
 static int serve(struct client *client)
 {
 	int err = flush(client);
@@ -304,32 +303,46 @@ static int serve(struct client *client)
 	if (err)
 		return err;
 	/* What came before the last answer was read. */
-	err = answer_lines(client);
-	if (err == -EAGAIN && !client->out)
-		err = receive(client);
-	return err;
+	err = answer_line(client);
+	return err == -EAGAIN && !client->out ? receive(client) : err;
+}
+
+/* What serve() returned, and what it takes that it is called again. */
+static void settle(struct client *client, int err)
+{
+	if (err && err != -EAGAIN) {
+		drop(client);
+		return;
+	}
+	/* After an answer, the next request may be here in whole already. */
+	sd_event_source_set_io_events(client->io,
+				      client->out || !err ? EPOLLOUT : EPOLLIN);
+	if (!client->asked)
+		return;
+	client->asked = false;
+	sd_event_source_set_time_relative(client->idle, IDLE_USEC);
+	sd_event_source_set_enabled(client->idle, SD_EVENT_ONESHOT);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events,
 		     void *data)
 {
-	struct client *client = data;
-
+	(void)source;
 	(void)fd;
 	(void)events;
-	if (serve(client) != -EAGAIN)
-		drop(client);
-	else
-		sd_event_source_set_io_events(source,
-					      client->out ? EPOLLOUT : EPOLLIN);
+	settle(data, serve(data));
 	return 0;
 }
 
+/* When we were busy ourselves, what it sent meanwhile comes first. */
 static int on_idle(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct client *client = data;
+	int err = serve(client);
+
 	(void)source;
 	(void)usec;
-	drop(data);
+	settle(client, client->asked ? err : -ETIMEDOUT);
 	return 0;
 }
 
@@ -347,11 +360,9 @@ static int add_sources(struct client *client)
 		return err;
 	err = sd_event_add_time_relative(event, &client->idle, CLOCK_MONOTONIC,
 					 IDLE_USEC, 0, on_idle, client);
-	if (err < 0)
+	if (err < 0 || client->may_change)
 		return err;
-	/* When we were busy ourselves, what it sent meanwhile comes first. */
-	return sd_event_source_set_priority(client->idle,
-					    SD_EVENT_PRIORITY_IDLE);
+	return sd_event_source_set_ratelimit(client->io, 1000000, GUEST_RATE);
 }
 
 static void turn_away(int fd)
@@ -385,15 +396,35 @@ static void welcome(struct server *server, int fd)
 		drop(client);
 }
 
+static int spare_descriptor(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Or the one who waits would wake us again and again. */
+static void no_room(struct server *server, int fd)
+{
+	int client;
+
+	close(server->spare);
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client >= 0)
+		turn_away(client);
+	server->spare = spare_descriptor();
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t events,
 		      void *data)
 {
+	struct server *server = data;
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)source;
 	(void)events;
 	if (client >= 0)
-		welcome(data, client);
+		welcome(server, client);
+	else if (errno == EMFILE || errno == ENFILE)
+		no_room(server, fd);
 	return 0;
 }
 
@@ -416,16 +447,23 @@ static int listen_at(const char *path)
 	return err;
 }
 
+void server_groups(struct server *server)
+{
+	struct group *group = getgrnam(ADMIN_GROUP);
+
+	server->admins = group ? group->gr_gid : (gid_t)-1;
+}
+
 int server_start(struct daemon *d, struct server **out)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	struct group *group = getgrnam(ADMIN_GROUP);
 	int fd, err;
 
 	if (!server)
 		return -ENOMEM;
 	server->d = d;
-	server->admins = group ? group->gr_gid : (gid_t)-1;
+	server_groups(server);
+	server->spare = spare_descriptor();
 	fd = listen_at(CONTROL_SOCKET);
 	if (fd < 0) {
 		free(server);

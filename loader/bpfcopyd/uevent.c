@@ -48,6 +48,10 @@ static int start_udev(struct daemon *d)
 		err = sd_device_monitor_attach_event(monitor, d->event);
 	if (err >= 0)
 		err = sd_device_monitor_start(monitor, on_udev, d);
+	if (err >= 0)
+		err = sd_event_source_set_priority(
+			sd_device_monitor_get_event_source(monitor),
+			PRIORITY_EVENTS);
 	/* It lives as long as the process. */
 	if (err < 0)
 		sd_device_monitor_unref(monitor);
@@ -112,6 +116,7 @@ static int start_kernel(struct daemon *d)
 {
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
 				    .nl_groups = KERNEL_GROUP };
+	sd_event_source *source = NULL;
 	int bytes = BUFFER_BYTES, err = 0;
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			NETLINK_KOBJECT_UEVENT);
@@ -124,8 +129,13 @@ static int start_kernel(struct daemon *d)
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		err = -errno;
 	if (!err)
-		err = sd_event_add_io(d->event, NULL, fd, EPOLLIN, on_kernel,
+		err = sd_event_add_io(d->event, &source, fd, EPOLLIN, on_kernel,
 				      d);
+	/* It lives as long as the loop. */
+	if (err >= 0)
+		err = sd_event_source_set_floating(source, true);
+	if (err >= 0)
+		err = sd_event_source_set_priority(source, PRIORITY_EVENTS);
 	if (err < 0)
 		close(fd);
 	return err;

@@ -14,6 +14,8 @@ ln -s ../../nvme0n1 "$scratch/by-id/nvme-QEMU_NVMe_Ctrl_deadbeef"
 ln -s ../../nvme0n1p1 "$scratch/by-id/nvme-QEMU_NVMe_Ctrl_deadbeef-part1"
 ln -s ../../nvme0n1 "$scratch/by-id/nvme-eui.0011223344556677"
 ln -s ../../sda "$scratch/by-id/ata-Samsung_SSD_850"
+# What a group could write would be refused.
+umask 022
 export BPFCOPY_SYSFS=$scratch/sysfs BPFCOPY_BY_ID=$scratch/by-id
 # Some policies, and not all: their list is in golden messages.
 mkdir "$scratch/lib"
@@ -197,6 +199,7 @@ rm "$etc/bpfcopy.conf"
 mkdir "$etc/bpfcopy.conf"
 refuse_check 'a folder for a file' 'bpfcopy.conf: error: not a file' --root "$root"
 rmdir "$etc/bpfcopy.conf"
+rule admin always >"$etc/bpfcopy.conf"
 if [ "$(id -u)" = 0 ]; then
 	rule user always >"$dropin/60-user.conf"
 	chown 65534 "$dropin/60-user.conf"
@@ -221,6 +224,20 @@ if [ "$(id -u)" = 0 ]; then
 else
 	skip "other users' files" 'not root'
 fi
+chmod g+w "$etc/bpfcopy.conf"
+refuse_check "a file that the owner's group can write" 'bpfcopy.conf: error: can be written by a' \
+	--root "$root"
+chmod g-w "$etc/bpfcopy.conf"
+# A link in an image does not lead out of it.
+inside() {
+	mkdir -p "$scratch/image/etc" "$scratch/outside"
+	echo secret >"$scratch/outside/bpfcopy.conf"
+	ln -s "$scratch/outside" "$scratch/image/etc/bpfcopy"
+	"$bpfcopy" policy check --root "$scratch/image" 2>&1 | tee "$scratch/out"
+	grep -q '0 rules' "$scratch/out" && ! grep -q secret "$scratch/out"
+}
+check 'a link stays below the root' inside
+refuse_check 'a root that is not there' 'nowhere: error: No such file' --root "$scratch/nowhere"
 check 'no configuration at all' sh -c "
 	mkdir '$scratch/empty' && '$bpfcopy' policy check --root '$scratch/empty'"
 

@@ -156,6 +156,26 @@ static void not_as_noted(void)
 	one(APPLY_REPLACE, "threshold", "threshold min_bytes=64KiB");
 }
 
+/* The file under the name of the policy is not what was loaded from it. */
+static void other_object(void)
+{
+	struct state_disk *known;
+
+	reset();
+	want_policy("threshold");
+	is_attached("threshold", 9, true);
+	known = noted("threshold min_bytes=64KiB", 9);
+	strcpy(known->sha256, "aa");
+	strcpy(disk.sha256, "aa");
+	make(0);
+	strcpy(disk.sha256, "bb");
+	one(APPLY_REPLACE, "threshold min_bytes=64KiB (another object)",
+	    "threshold min_bytes=64KiB");
+	/* It cannot be read now. */
+	strcpy(disk.sha256, "");
+	make(0);
+}
+
 static void detach(void)
 {
 	reset();
@@ -167,6 +187,9 @@ static void detach(void)
 	/* Killed between attaching and noting. */
 	state_find(&state, 5, 7)->map_id = 0;
 	one(APPLY_DETACH, "threshold", NULL);
+	/* Killed before that: what is there is what was there, by hand. */
+	state_find(&state, 5, 7)->by_hand = 9;
+	make(0);
 	/* Loaded by hand since. */
 	state_find(&state, 5, 7)->map_id = 8;
 	make(0);
@@ -233,6 +256,7 @@ int main(void)
 	CU_ADD_TEST(suite, already_there);
 	CU_ADD_TEST(suite, replace);
 	CU_ADD_TEST(suite, not_as_noted);
+	CU_ADD_TEST(suite, other_object);
 	CU_ADD_TEST(suite, detach);
 	CU_ADD_TEST(suite, limit);
 	CU_ADD_TEST(suite, restore);

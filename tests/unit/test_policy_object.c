@@ -5,8 +5,10 @@
  */
 #include <CUnit/CUnit.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "policy_internal.h"
@@ -176,6 +178,115 @@ static void show(void)
 			-ENOMSG);
 }
 
+#define HASH_A \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HASH_B \
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static enum policy_listed find(const char *list, const char *path)
+{
+	unsigned int line;
+
+	return policy_list_find(list, "/usr/lib/x", path, HASH_A, &line);
+}
+
+static void listed(void)
+{
+	static const char path[] = "/usr/lib/x/p.o";
+	unsigned int line;
+
+	CU_ASSERT_EQUAL(find("", path), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find("\n# a list\n", path), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  p.o\n", path), POLICY_LISTED);
+	CU_ASSERT_EQUAL(find(HASH_A " *p.o", path), POLICY_LISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  /usr/lib/x/p.o\n", path), POLICY_LISTED);
+	CU_ASSERT_EQUAL(find(HASH_B "  p.o\n" HASH_A "  p.o\n", path),
+			POLICY_LISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  p.o\n" HASH_B "  p.o\n", path),
+			POLICY_LISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  p.o\nhello\n", path), POLICY_BAD_LIST);
+	CU_ASSERT_EQUAL(find(HASH_B "  p.o\n", path), POLICY_CHANGED);
+	/* The right hash of something else. */
+	CU_ASSERT_EQUAL(find(HASH_A "  q.o\n", path), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  pp.o\n", path), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  .o\n", path), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  p.o\n", "/usr/lib/y/p.o"),
+			POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find(HASH_A "  p.o\n", "p.o"), POLICY_UNLISTED);
+	CU_ASSERT_EQUAL(find("hello\n", path), POLICY_BAD_LIST);
+	CU_ASSERT_EQUAL(find(HASH_A "  \n", path), POLICY_BAD_LIST);
+	CU_ASSERT_EQUAL(policy_list_find("#\n" HASH_B "  q.o\n" HASH_B,
+					 "/usr/lib/x", path, HASH_A, &line),
+			POLICY_BAD_LIST);
+	CU_ASSERT_EQUAL(line, 3);
+}
+
+static void refused(const struct policy_spec *spec, const char *text)
+{
+	struct policy_object po;
+
+	CU_ASSERT_EQUAL(policy_object_load(spec, &po, &error), -EKEYREJECTED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, text));
+}
+
+/* The file of a rule, here one of ours that no list has. */
+static void strict(void)
+{
+	char dir[] = "/tmp/test_policy_object.XXXXXX", path[64], link[64];
+	struct policy_spec spec = { .policy = path, .strict = true };
+	int fd;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/p.o", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	CU_ASSERT_NOT_EQUAL_FATAL(fd, -1);
+	refused(&spec, "its hash is in no list");
+	fchmod(fd, 0660);
+	refused(&spec, "p.o: can be written by a group");
+	fchmod(fd, 0602);
+	refused(&spec, "p.o: can be written by everybody");
+	fchmod(fd, 0600);
+	chmod(dir, 0777);
+	refused(&spec, "a folder above it can be written by everybody");
+	chmod(dir, 0700);
+	spec.policy = link;
+	CU_ASSERT_EQUAL(symlink(path, link), 0);
+	refused(&spec, "is a symbolic link");
+	unlink(link);
+	/* On the way, too. */
+	CU_ASSERT_EQUAL(symlink(dir, link), 0);
+	strcat(link, "/p.o");
+	refused(&spec, "is a symbolic link");
+	link[strlen(link) - strlen("/p.o")] = '\0';
+	unlink(link);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* What was looked at is what is loaded, or nothing is. */
+static void other_hash(void)
+{
+	struct policy_spec spec = { .policy = BPF "test_params.bpf.o",
+				    .sha256 = HASH_A };
+	struct policy_object po;
+
+	CU_ASSERT_EQUAL(policy_object_load(&spec, &po, &error), -EAGAIN);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "changed at this moment"));
+}
+
+/* Only what is named by hand may come from anywhere. */
+static void lib_of_rules(void)
+{
+	struct policy_spec spec = { .policy = "params", .strict = true };
+	struct policy_object po;
+
+	setenv("BPFCOPY_LIB", BPF, 1);
+	CU_ASSERT_NOT_EQUAL(policy_object_load(&spec, &po, &error), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/usr/lib/bpfcopy"));
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -189,5 +300,9 @@ int main(void)
 	CU_ADD_TEST(suite, bad_parameters);
 	CU_ADD_TEST(suite, needs_disk);
 	CU_ADD_TEST(suite, show);
+	CU_ADD_TEST(suite, listed);
+	CU_ADD_TEST(suite, strict);
+	CU_ADD_TEST(suite, other_hash);
+	CU_ADD_TEST(suite, lib_of_rules);
 	return tap_run();
 }

@@ -48,6 +48,8 @@ static void fill(struct state *state)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(disk);
 	disk->policy = strdup("threshold min_bytes=64KiB");
 	disk->map_id = 77;
+	disk->by_hand = 76;
+	strcpy(disk->sha256, "0123abcd");
 	state_add(state, "nothing", 9, 1);
 }
 
@@ -71,6 +73,8 @@ static void there_and_back(void)
 	CU_ASSERT_STRING_EQUAL(disk->name, "a/b\"c");
 	CU_ASSERT_STRING_EQUAL(disk->policy, "threshold min_bytes=64KiB");
 	CU_ASSERT_EQUAL(disk->map_id, 77);
+	CU_ASSERT_EQUAL(disk->by_hand, 76);
+	CU_ASSERT_STRING_EQUAL(disk->sha256, "0123abcd");
 	CU_ASSERT_EQUAL(disk->original, ROWS_NONE);
 	CU_ASSERT_PTR_NULL(state_find(&again, 8, 1));
 	state_free(&state);
@@ -125,6 +129,25 @@ static void full(void)
 	CU_ASSERT_EQUAL(state_save("/nowhere", &state), -ENOENT);
 }
 
+/* Who waits in vain is told for whom. */
+static void lock(void)
+{
+	char path[80];
+	pid_t holder;
+	int fd = state_lock(dir, 0, &holder);
+
+	CU_ASSERT_NOT_EQUAL_FATAL(fd, -1);
+	CU_ASSERT_EQUAL(state_lock(dir, 0, &holder), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(holder, getpid());
+	CU_ASSERT_EQUAL(state_lock(dir, 1, &holder), -ETIMEDOUT);
+	close(fd);
+	fd = state_lock(dir, 0, &holder);
+	CU_ASSERT(fd >= 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	unlink(path);
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -135,5 +158,6 @@ int main(void)
 	CU_ADD_TEST(suite, there_and_back);
 	CU_ADD_TEST(suite, broken);
 	CU_ADD_TEST(suite, full);
+	CU_ADD_TEST(suite, lock);
 	return tap_run();
 }

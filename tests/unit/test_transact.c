@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define policy_sweep play_sweep
+#define LOCK_SECONDS 1
 #include "../../loader/apply.c"
 #include "tap.h"
 
@@ -70,12 +71,11 @@ int apply_verify(const struct apply_change *change, struct policy_error *err)
 	return 0;
 }
 
-int apply_do(struct apply_change *change, uint32_t *map_id,
-	     struct policy_error *err)
+int apply_do(struct apply_change *change, struct policy_error *err)
 {
 	int i = change->disk->disk.dev - 1;
 
-	*map_id = 0;
+	change->map_id = 0;
 	err->text[0] = '\0';
 	if (i == raise_at)
 		raise(SIGTERM);
@@ -262,6 +262,47 @@ static void no_right_is_5(void)
 	CU_ASSERT_EQUAL(apply_status(err), EXIT_NO_PERM);
 }
 
+/* What was loaded by hand is known as such, however often we are killed. */
+static void known_by_hand(void)
+{
+	struct state_disk known = {};
+	struct state state = { &known, 1 };
+	struct apply_disk disk = { .map_id = 5 };
+	struct apply_change change = { .disk = &disk,
+				       .what = APPLY_REPLACE,
+				       .to = "never" };
+
+	CU_ASSERT_EQUAL(note_intent(&state, &change), 0);
+	CU_ASSERT_EQUAL(known.by_hand, 5);
+	/* Killed, before or after. */
+	CU_ASSERT_EQUAL(note_intent(&state, &change), 0);
+	CU_ASSERT_EQUAL(known.by_hand, 5);
+	disk.map_id = 6;
+	CU_ASSERT_EQUAL(note_intent(&state, &change), 0);
+	CU_ASSERT_EQUAL(known.by_hand, 5);
+	/* Done: what is there then is of rules. */
+	change.map_id = 6;
+	CU_ASSERT_EQUAL(note_done(&state, &change), 0);
+	CU_ASSERT_EQUAL(note_intent(&state, &change), 0);
+	CU_ASSERT_EQUAL(known.by_hand, 0);
+	free(known.policy);
+}
+
+static void locked(void)
+{
+	pid_t holder;
+	bool stuck;
+	int fd;
+
+	reset();
+	fd = state_lock(dir, 0, &holder);
+	CU_ASSERT(fd >= 0);
+	CU_ASSERT_EQUAL(apply(65536, &stuck), -ETIMEDOUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/lock: process "));
+	CU_ASSERT_EQUAL(nr_done, 0);
+	close(fd);
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -278,6 +319,8 @@ int main(void)
 	CU_ADD_TEST(suite, not_begun);
 	CU_ADD_TEST(suite, signals_wait);
 	CU_ADD_TEST(suite, no_right_is_5);
+	CU_ADD_TEST(suite, known_by_hand);
+	CU_ADD_TEST(suite, locked);
 	status = tap_run();
 	reset();
 	snprintf(path, sizeof(path), "%s/lock", dir);

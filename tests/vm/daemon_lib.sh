@@ -13,6 +13,7 @@
 	rules=/etc/bpfcopy/bpfcopy.conf
 	run_dir=/run/bpfcopy
 	socket=$run_dir/control
+	other=nvme1n1
 	log=/tmp/bpfcopyd.log
 }
 daemon=''
@@ -23,6 +24,22 @@ pin_of() { echo "$pins/$(cat "/sys/block/$1/dev")"; }
 pinned() { find $pins -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort | paste -sd ' '; }
 limit() { cat "/sys/block/$1/queue/copy_max_bytes"; }
 said() { grep -qF -- "$1" $log; }
+
+# write_rules FIRST SECOND: rules for both disks, by serial number.
+write_rules() {
+	cat >$rules <<-RULES
+		[policy.first]
+		match_serial = $(serial $disk)
+		$1
+		[policy.second]
+		match_serial = $(serial $other)
+		$2
+	RULES
+}
+
+apply() { bpfcopy policy apply "$@"; }
+# What apply says it does: "DEVICE KEY ACTION" in one line.
+changes() { apply "$@" | awk 'NR > 1 { print $1, $2, $3 }' | paste -sd ,; }
 
 # With the rights of bpfcopyd.service and no others.
 start_daemon() {
@@ -45,6 +62,9 @@ end_daemon() {
 	return $status
 }
 stop_daemon() { end_daemon TERM; }
+
+# Of the daemon, in hundredths of a second.
+processor_time() { awk '{ print $14 + $15 }' /proc/$daemon/stat; }
 
 # ask REQUEST: what the daemon answers.
 ask() { printf '%s\n' "$1" | control_client $socket; }

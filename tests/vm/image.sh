@@ -231,8 +231,11 @@ add_project() {
 		add_file "$root" "$file" "/usr/bin/${file##*/}"
 		programs+=("$file")
 	done
-	for file in "$top"/build/bpf/*.bpf.o; do
-		[ ! -f "$file" ] || add_file "$root" "$file" "/usr/lib/bpfcopy/${file##*/}"
+	for file in "$top"/build/bpf/{*.bpf.o,objects.sha256}; do
+		[ -f "$file" ] || continue
+		add_file "$root" "$file" "/usr/lib/bpfcopy/${file##*/}"
+		# Whatever the umask was when it was built: rules only get what nobody can change.
+		chmod go-w "$root/usr/lib/bpfcopy/${file##*/}"
 	done
 	cp -r "$top/tests" "$root/tests"
 	[ ${#programs[@]} = 0 ] || add_libraries "$root" "$skip" "${programs[@]}"

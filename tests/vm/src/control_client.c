@@ -5,10 +5,13 @@
  *	control_client PATH		send what stdin has, print what comes
  *	control_client PATH junk BYTES	send so many bytes without a newline
  *	control_client PATH many N	connect N times and say nothing
+ *	control_client PATH ask SECONDS REQUEST
+ *					the same again and again, many at a time
+ *	control_client PATH hear	be a datagram socket there, print what comes
  *
  * Each ends when the other end hangs up, or after a minute.  The last line of
  * "junk" is how many bytes were taken; of "many", how many were turned away at once
- * and how many were hung up on later.
+ * and how many were hung up on later; of "ask", how many were answered.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "t.h"
@@ -111,6 +115,58 @@ static int many(const char *path, u64 nr)
 	return 0;
 }
 
+#define AT_ONCE 100
+
+/* Return: how many of the lines that were asked for came before the deadline. */
+static u64 hear_lines(int fd, u64 want, time_t deadline)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char buf[65536];
+	u64 got = 0;
+
+	while (got < want && time(NULL) < deadline) {
+		ssize_t n = poll(&p, 1, 100) > 0 ? read(fd, buf, sizeof(buf)) :
+						   0;
+
+		for (ssize_t i = 0; i < n; i++)
+			got += buf[i] == '\n';
+	}
+	return got;
+}
+
+static int ask(int fd, u64 seconds, const char *request)
+{
+	time_t deadline = time(NULL) + seconds;
+	char *text = malloc((strlen(request) + 1) * AT_ONCE);
+	u64 answered = 0, len = 0;
+
+	for (int i = 0; i < AT_ONCE; i++)
+		len += sprintf(text + len, "%s\n", request);
+	while (time(NULL) < deadline && write(fd, text, len) == (ssize_t)len)
+		answered += hear_lines(fd, AT_ONCE, deadline);
+	printf("%llu\n", answered);
+	return 0;
+}
+
+/* Until it is killed.  Each with a line end behind it. */
+static int hear(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char buf[65536];
+	ssize_t n;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		t_die("%s: %s", path, strerror(errno));
+	while ((n = recv(fd, buf, sizeof(buf), 0)) >= 0) {
+		fwrite(buf, 1, n, stdout);
+		putchar('\n');
+		fflush(stdout);
+	}
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -120,5 +176,10 @@ int main(int argc, char **argv)
 		return junk(dial(argv[1]), t_bytes(argv[3], "BYTES"));
 	if (argc == 4 && !strcmp(argv[2], "many"))
 		return many(argv[1], t_number(argv[3], "N"));
-	t_die("usage: control_client PATH [junk BYTES | many N]");
+	if (argc == 3 && !strcmp(argv[2], "hear"))
+		return hear(argv[1]);
+	if (argc == 5 && !strcmp(argv[2], "ask"))
+		return ask(dial(argv[1]), t_number(argv[3], "SECONDS"),
+			   argv[4]);
+	t_die("usage: control_client PATH [junk BYTES | many N | ask SECONDS REQUEST | hear]");
 }

@@ -11,24 +11,6 @@ set -euo pipefail
 # shellcheck source=tests/vm/daemon_lib.sh
 . "$(dirname "$0")/../daemon_lib.sh"
 
-other=nvme1n1
-
-# write_rules FIRST SECOND: rules for both disks, by serial number.
-write_rules() {
-	cat >$rules <<-RULES
-		[policy.first]
-		match_serial = $(serial $disk)
-		$1
-		[policy.second]
-		match_serial = $(serial $other)
-		$2
-	RULES
-}
-
-apply() { bpfcopy policy apply "$@"; }
-# What apply says it does: "DEVICE KEY ACTION" in one line.
-changes() { apply "$@" | awk 'NR > 1 { print $1, $2, $3 }' | paste -sd ,; }
-
 without_daemon() {
 	t_case 'without daemon'
 	write_rules $'policy = threshold\nthreshold.min_bytes = 128KiB\ncopy_max_bytes = 32KiB' \
@@ -95,7 +77,22 @@ transaction() {
 	check_equal 'and the first is put back' "$(attached) $(limit $disk)" "$disk=threshold 32768"
 	check 'the very same: nothing to do' nothing_to_do
 	rmdir "$(pin_of $other)/link" "$(pin_of $other)" 2>/dev/null || :
+	probes
 	bpfcopy policy revert >/dev/null
+}
+
+# What watches for a policy comes back with it.
+probes() {
+	local before
+	write_rules 'policy = guard' 'policy ='
+	apply >/dev/null
+	before=$(find "$(pin_of $disk)" -printf '%f\n' | sort)
+	write_rules $'policy = never' 'policy = never'
+	mkdir -m 700 "$(pin_of $other)" "$(pin_of $other)/link"
+	check_status 'after a policy with probes: no room either' 5 apply
+	check_equal 'and its pins are those of before' \
+		"$(attached) $(find "$(pin_of $disk)" -printf '%f\n' | sort)" "$disk=guard $before"
+	rmdir "$(pin_of $other)/link" "$(pin_of $other)" 2>/dev/null || :
 }
 
 nothing_to_do() {
@@ -208,51 +205,6 @@ revert() {
 	detach new
 }
 
-# CAP_SYS_ADMIN includes the other two that the unit leaves.
-rights() {
-	t_case 'rights'
-	stop_daemon
-	bpfcopy policy revert >/dev/null
-	check_status 'without CAP_SYS_ADMIN' 5 \
-		setpriv --bounding-set -sys_admin --inh-caps -sys_admin bpfcopy policy apply
-	check_equal 'nothing is changed' "$(attached) $(limit $disk)" ' 65536'
-}
-
-no_bpffs() {
-	t_case 'no bpffs'
-	umount /sys/fs/bpf
-	check_status 'no bpffs: no daemon' 1 bpfcopyd
-	check 'it says how to mount it' grep -q 'mount -t bpf' <(bpfcopyd 2>&1)
-	mount -t bpf bpf /sys/fs/bpf
-}
-
-# A bpffs in which others can write, and one of them was here first.
-squatted() {
-	t_case 'squatted'
-	mkdir -p /tmp/victim
-	touch /tmp/victim/counters
-	mkdir -m 755 $pins
-	chown 1000 $pins
-	ln -s /tmp/victim $pins/259:77
-	check_status 'pins of another user are refused' 5 bpfcopy policy revert
-	check_status 'by the daemon as well' 5 bpfcopyd
-	chown 0 $pins
-	check_status 'and those that others can list' 5 bpfcopy policy revert
-	chmod 700 $pins
-	bpfcopy policy revert >/dev/null
-	check 'no link is followed to what is removed' test -e /tmp/victim/counters
-	rm $pins/259:77
-}
-
-# Whoever can open it can lock it, and then no daemon starts.
-pid_file() {
-	t_case 'pid file'
-	install -m 644 /dev/null $run_dir/bpfcopyd.pid
-	start_daemon
-	check_equal 'nobody else can lock it' "$(stat -c %a $run_dir/bpfcopyd.pid)" 600
-	stop_daemon
-}
-
 without_daemon
 observe
 transaction
@@ -262,8 +214,5 @@ hot_plug
 reload
 behind_its_back
 revert
-rights
-no_bpffs
-squatted
-pid_file
+stop_daemon
 finish

@@ -11,7 +11,6 @@ set -euo pipefail
 # shellcheck source=tests/vm/daemon_lib.sh
 . "$(dirname "$0")/../daemon_lib.sh"
 
-other=nvme1n1
 kills=${DAEMON_KILLS:-15}
 seed=${DAEMON_SEED:-$RANDOM}
 RANDOM=$seed

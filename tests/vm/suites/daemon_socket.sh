@@ -21,7 +21,6 @@ as() {
 }
 sockets() { find /proc/$daemon/fd -lname 'socket:*' | wc -l; }
 full() { [ "$(sockets)" -ge $((open + 12)) ]; }
-processor_time() { awk '{ print $14 + $15 }' /proc/$daemon/stat; }
 
 echo 'bpfcopy:x:700:' >>/etc/group
 printf '[policy.qemu]\nmatch_name = %s\npolicy = never\n' $disk >$rules
@@ -57,6 +56,16 @@ check_equal 'half a line' "$(printf '{"bpfcopy":1,' | control_client $socket)" '
 check_equal 'random bytes' "$(head -c 60000 /dev/urandom | control_client $socket | grep -c '"ok":true')" 0
 check 'a line of 100 MB is cut off' test "$(control_client $socket junk 104857600B | tail -n 1)" -lt 4000000
 check_equal 'the daemon still answers' "$(ask "$status" | get ok)" true
+
+t_case 'flood'
+setpriv --reuid 1000 --regid 1000 --clear-groups control_client $socket ask 4 "$status" >/tmp/asked &
+flood=$!
+SECONDS=0
+control_client $socket many 1 >/tmp/many
+check 'who says nothing is hung up on beside one who asks all the time' test $SECONDS -le 20
+wait $flood
+check "who asks all the time is answered now and then ($(cat /tmp/asked) times)" \
+	test "$(cat /tmp/asked)" -ge 10 -a "$(cat /tmp/asked)" -le 400
 
 t_case 'clients'
 before=$(processor_time) open=$(sockets)

@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What the daemon and `policy apply' do not believe, what they do not do without the rights for it,
+# and what others do at the wrong moment.
+# vm: --nvme 64M --nvme 64M --timeout 150
+# with: build/tests/vm/policy_raw
+# with: build/tests/vm/control_client
+# Names of disks have no blanks, and many functions are called by check.
+# shellcheck disable=SC2086,SC2317
+set -euo pipefail
+# shellcheck source=tests/vm/daemon_lib.sh
+. "$(dirname "$0")/../daemon_lib.sh"
+
+# without CAPABILITIES COMMAND...: separated by commas, each with its minus.
+without() { setpriv --bounding-set $1 --inh-caps $1 "${@:2}"; }
+
+# CAP_SYS_ADMIN includes the other two that the unit leaves.
+rights() {
+	local caps
+	t_case 'rights'
+	write_rules 'policy = never' 'policy = never'
+	for caps in -sys_admin -sys_admin,-bpf -sys_admin,-perfmon; do
+		check_status "apply with $caps" 5 without $caps bpfcopy policy apply
+		check_status "load with $caps" 5 without $caps bpfcopy load never --dev $disk
+		check_status "the daemon with $caps" 5 without $caps timeout 20 bpfcopyd
+	done
+	check_equal 'nothing is changed' "$(attached) $(limit $disk)" ' 65536'
+}
+
+# What others than root can change, or what is not what was listed, is not loaded.
+own=/opt/own/policy_mine.bpf.o
+list=/etc/bpfcopy/objects.sha256
+list_own() { sha256sum $own >$list; }
+
+# refused NAME TEXT: no rule gets the object, and it is said why.
+refused() {
+	local status=0
+	apply >/tmp/said 2>&1 || status=$?
+	check_equal "$1: refused" "$status" 3
+	check "$1: it says so" grep -qF -- "$2" /tmp/said
+}
+
+trust() {
+	local map
+	t_case 'trust'
+	mkdir -p ${own%/*}
+	cp $lib/policy_never.bpf.o $own
+	write_rules "policy = $own" 'policy ='
+	refused 'an object that is in no list' "\"$own\" cannot be used: its hash is in no list"
+	check_status 'and no daemon starts' 3 timeout 20 bpfcopyd
+	check_equal 'nothing is attached' "$(attached)" ''
+	list_own
+	chmod o+w $own
+	refused 'one that everybody can write' "\"$own\" cannot be used: can be written by everybody"
+	chmod o-w,g+w $own
+	refused 'one that a group can write' 'can be written by a group'
+	chmod g-w $own
+	chown 1000 $own
+	refused "another user's" 'belongs to another user'
+	chown 0 $own
+	chmod o+w ${own%/*}
+	refused 'one in a folder that everybody can write' 'a folder above it can be written by'
+	chmod o-w ${own%/*}
+	mv $own $own.there
+	ln -s $own.there $own
+	refused 'a link' 'is a symbolic link'
+	mv $own.there $own
+	chmod o+w $list
+	refused 'a list that everybody can write' "$list: can be written by everybody"
+	chmod o-w $list
+	echo hello >>$list
+	refused 'a list that is none' "$list:2: not as sha256sum writes it"
+	list_own
+	check 'what is listed is loaded' apply
+	check_equal 'by its name' "$(attached)" "$disk=mine"
+	map=$(member $disk map_id)
+	cp $lib/policy_always.bpf.o $own
+	refused 'one that was changed since it was listed' "not what its hash in $list says"
+	check_equal 'what is attached stays' "$(attached) $(member $disk map_id)" "$disk=mine $map"
+	check_status 'by hand it can be loaded' 0 load $own --dev $other
+	bpfcopy unload --dev $other >/dev/null
+}
+
+# With a policy from there attached, and the object changed.
+changed_object() {
+	local map
+	t_case 'changed object'
+	map=$(member $disk map_id)
+	list_own
+	check_equal 'an object that changed under its name is loaded anew' "$(changes --dry-run)" \
+		"$disk policy replace"
+	start_daemon
+	check 'as it is by a daemon that starts' said 'replace'
+	check_equal 'it is another one' "$([ "$(member $disk map_id)" != $map ] && attached)" "$disk=mine"
+	cp $lib/policy_never.bpf.o $own
+	list_own
+	kill -HUP $daemon
+	check 'and by one that reads the rules again' wait_for 30 said "was $own (another object)"
+	check 'status has the files' grep -q "\"files\":\\[\"$rules" <(ask '{"bpfcopy":1,"verb":"status"}')
+	stop_daemon
+	bpfcopy policy revert >/dev/null
+	rm -r ${own%/*} $list
+}
+
+# Slow because of strace: between the look and the step somebody else is faster.
+races() {
+	local map
+	t_case 'races'
+	write_rules 'policy = always' 'policy ='
+	apply >/dev/null
+	write_rules 'policy =' 'policy ='
+	# Locks: of the rules, to sweep, to hold, to detach.
+	strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=5000000:when=4 \
+		bpfcopy policy apply >/tmp/slow 2>&1 &
+	sleep 2
+	load never --dev $disk
+	map=$(member $disk map_id)
+	wait $!
+	check_equal 'a policy that is loaded while the old one is to be detached stays' \
+		"$(attached) $(member $disk map_id)" "$disk=never $map"
+	bpfcopy unload --dev $disk >/dev/null
+}
+
+# The first look already, and every one after it.
+fails_at_once() {
+	local before
+	t_case 'fails at once'
+	write_rules 'policy = always' 'policy = never'
+	policy_raw $lib/test_record.bpf.o "dev=$(cat /sys/block/$other/dev)" attach run 'sleep 12' >/tmp/raw &
+	wait_for 20 is_attached "$other=record"
+	start_daemon
+	before=$(processor_time)
+	sleep 4
+	check 'a disk that cannot be had is not tried all the time' \
+		test $(($(processor_time) - before)) -lt 100
+	check 'the others have their policy' grep -q "$disk=always" <(attached)
+	wait $!
+	check 'it is tried again' wait_for 40 is_attached "$disk=always $other=never"
+	stop_daemon
+	bpfcopy policy revert >/dev/null
+}
+
+# Who asks a daemon that starts waits for it, and does nothing behind its back.
+while_it_starts() {
+	t_case 'while it starts'
+	write_rules 'policy = always' 'policy = never'
+	flock $run_dir/lock sleep 4 &
+	start_daemon &
+	wait_for 20 test -S $socket
+	bpfcopy policy revert >/dev/null
+	wait
+	check_equal 'revert while it starts is done by the daemon' \
+		"$(attached) $(ask '{"bpfcopy":1,"verb":"status"}' | jq .reverted)" ' true'
+	daemon=$(ask '{"bpfcopy":1,"verb":"status"}' | jq .pid)
+	kill $daemon
+	wait_for 20 test ! -e $socket
+	# One that has its lock and no socket yet.
+	flock $run_dir/bpfcopyd.pid sh -c 'touch /tmp/starting; sleep 3; touch /tmp/started' &
+	wait_for 20 test -e /tmp/starting
+	apply >/dev/null
+	check 'nor is anything done before it has a socket' test -e /tmp/started
+	wait
+	bpfcopy policy revert >/dev/null
+}
+
+no_bpffs() {
+	t_case 'no bpffs'
+	umount /sys/fs/bpf
+	check_status 'no bpffs: no daemon' 1 bpfcopyd
+	check 'it says how to mount it' grep -q 'mount -t bpf' <(bpfcopyd 2>&1)
+	mount -t bpf bpf /sys/fs/bpf
+}
+
+# A bpffs in which others can write, and one of them was here first.
+squatted() {
+	t_case 'squatted'
+	mkdir -p /tmp/victim
+	touch /tmp/victim/counters
+	mkdir -m 755 $pins
+	chown 1000 $pins
+	ln -s /tmp/victim $pins/259:77
+	check_status 'pins of another user are refused' 5 bpfcopy policy revert
+	check_status 'by the daemon as well' 5 bpfcopyd
+	chown 0 $pins
+	check_status 'and those that others can list' 5 bpfcopy policy revert
+	chmod 700 $pins
+	bpfcopy policy revert >/dev/null
+	check 'no link is followed to what is removed' test -e /tmp/victim/counters
+	rm $pins/259:77
+}
+
+# Whoever can open it can lock it, and then no daemon starts.
+pid_file() {
+	t_case 'pid file'
+	install -m 644 /dev/null $run_dir/bpfcopyd.pid
+	start_daemon
+	check_equal 'nobody else can lock it' "$(stat -c %a $run_dir/bpfcopyd.pid)" 600
+	stop_daemon
+}
+
+rights
+trust
+changed_object
+races
+fails_at_once
+while_it_starts
+no_bpffs
+squatted
+pid_file
+finish
