@@ -407,12 +407,29 @@ static void forget_gone(struct run *run)
 	state_prune(&run->state);
 }
 
+/* With a limit of 0 nothing is offloaded, and the policy stays what it is. */
+static void switch_off(struct run *run)
+{
+	const struct apply_how *how = run->how;
+
+	for (size_t i = 0; how->is_off && i < run->nr; i++) {
+		struct apply_disk *disk = &run->disks[i];
+
+		if (!disk->resolved || disk->resolved->mode != CONF_ENFORCE ||
+		    !how->is_off(how->data, &disk->disk))
+			continue;
+		disk->off = true;
+		disk->resolved->copy_max_bytes = 0;
+	}
+}
+
 static int carry_out(struct run *run)
 {
 	size_t known_before = run->state.nr;
 	int error;
 
 	forget_gone(run);
+	switch_off(run);
 	error = apply_plan(run->disks, run->nr, &run->state, &run->plan);
 	if (error)
 		return error;

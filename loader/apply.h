@@ -26,6 +26,7 @@
  * struct apply_disk - one disk as it is, and what rules say about it
  * @disk: freed by apply_disks_free(), like @resolved
  * @resolved: NULL if there are no rules
+ * @off: it shall not copy by itself, whatever its rules say
  * @sha256: of the object of the policy that rules want; "" if it cannot be had
  * @attached: name of the policy that is attached; "" for none
  * @map_id: its struct_ops map
@@ -34,6 +35,7 @@
 struct apply_disk {
 	struct device disk;
 	struct conf_resolved *resolved;
+	bool off;
 	char sha256[POLICY_SHA256_MAX];
 	char attached[POLICY_NAME_MAX];
 	uint32_t map_id;
@@ -127,6 +129,8 @@ void apply_plan_free(struct apply_plan *plan);
  * @stuck: set if something could not be put back; it stays noted, so the next
  *	one knows what is its own.  NULL if nobody asks.
  * @step: called now and then, because it may take minutes; or NULL
+ * @is_off: shall a disk not copy by itself for now?  Asked of those whose limits
+ *	rules may set; or NULL
  * @data: for all of them
  */
 struct apply_how {
@@ -137,6 +141,7 @@ struct apply_how {
 	void (*failed)(void *data, const char *disk, const char *text);
 	bool *stuck;
 	void (*step)(void *data);
+	bool (*is_off)(void *data, const struct device *disk);
 	void *data;
 };
 

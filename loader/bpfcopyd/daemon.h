@@ -6,6 +6,7 @@
  *	rules.c		apply rules: at start, again, after something happened
  *	uevent.c	disks come and go
  *	links.c		policies are detached behind our back
+ *	breaker.c	devices that are to copy and fail
  *	server.c	the control socket, and who may ask what
  *	log.c		one line per change
  *
@@ -28,6 +29,7 @@
 /* After a failure look again; after another one, later. */
 #define RETRY_FIRST_USEC (10 * 1000000ULL)
 
+struct breaker;
 struct links;
 struct server;
 
@@ -42,6 +44,7 @@ struct server;
  * @retry_usec: how long to wait after the next failure
  * @failed: texts by name of disk, of what failed the last time
  * @failing: the same, being made
+ * @breaker: see breaker.c; NULL if there is none
  * @links: see links.c
  * @server: see server.c
  */
@@ -55,6 +58,7 @@ struct daemon {
 	uint64_t retry_usec;
 	struct json_object *failed;
 	struct json_object *failing;
+	struct breaker *breaker;
 	struct links *links;
 	struct server *server;
 };
@@ -117,6 +121,18 @@ void links_watch(struct links *links);
 /** links_report() - say of which policies the kernel told that they are gone */
 void links_report(struct links *links);
 void links_free(struct links *links);
+
+/* breaker.c */
+
+/** breaker_new() - watch for copies that fail; NULL, and a warning, if it cannot */
+struct breaker *breaker_new(struct daemon *d);
+
+/** breaker_is_off() - shall this disk not copy?  @b: NULL is no breaker */
+bool breaker_is_off(const struct breaker *b, uint32_t dev, uint64_t diskseq);
+
+/** breaker_status() - an array of the disks that shall not */
+struct json_object *breaker_status(const struct breaker *b);
+void breaker_free(struct breaker *b);
 
 /* server.c */
 

@@ -180,6 +180,7 @@ static int start(struct daemon *d)
 		err = uevent_start(d);
 	if (err < 0)
 		return err;
+	d->breaker = breaker_new(d);
 	/* Who asks from now on waits, and does nothing behind our back. */
 	err = server_start(d, &d->server);
 	if (err < 0) {
@@ -205,6 +206,7 @@ static int run(struct daemon *d)
 		sd_notify(0, "STOPPING=1");
 	}
 	server_free(d->server);
+	breaker_free(d->breaker);
 	links_free(d->links);
 	daemon_rules_free(d);
 	sd_event_unref(d->event);

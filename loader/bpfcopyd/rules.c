@@ -27,7 +27,9 @@ struct telling {
 static void rule_of(const struct apply_change *change, char *text, size_t size)
 {
 	*text = '\0';
-	if (change->file)
+	if (change->disk->off && change->what == APPLY_LIMIT)
+		snprintf(text, size, "circuit breaker");
+	else if (change->file)
 		snprintf(text, size, "%s:%u", change->file, change->line);
 }
 
@@ -182,6 +184,13 @@ static void on_step(void *data)
 	sd_notify(0, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=180000000");
 }
 
+static bool is_off(void *data, const struct device *disk)
+{
+	const struct telling *telling = data;
+
+	return breaker_is_off(telling->d->breaker, disk->dev, disk->diskseq);
+}
+
 static struct apply_how how_of(struct telling *telling, bool each)
 {
 	telling->d->stuck = false;
@@ -193,6 +202,7 @@ static struct apply_how how_of(struct telling *telling, bool each)
 		.failed = on_failed,
 		.stuck = &telling->d->stuck,
 		.step = on_step,
+		.is_off = is_off,
 		.data = telling,
 	};
 }

@@ -160,6 +160,7 @@ static void answer_status(const struct daemon *d, struct json_object *reply)
 	json_object_object_add(reply, "reverted",
 			       json_object_new_boolean(d->reverted));
 	json_object_object_add(reply, "failed", json_object_get(d->failed));
+	json_object_object_add(reply, "off", breaker_status(d->breaker));
 	json_object_object_add(reply, "disks", disks);
 	if (state_load(STATE_DIR, &state))
 		return;

@@ -4,6 +4,7 @@
 # and what others do at the wrong moment.
 # vm: --nvme 64M --nvme 64M --timeout 150
 # with: build/tests/vm/policy_raw
+# with: build/tests/vm/copy_once
 # with: build/tests/vm/control_client
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
@@ -198,9 +199,55 @@ pid_file() {
 	stop_daemon
 }
 
+copy_until() {
+	for _ in $(seq 2000); do
+		copy 4096 $1 >/dev/null
+		! said "$1: $2" || return 0
+	done
+	cat $log
+	return 1
+}
+
+# Of which every Copy fails, and some time later none.
+breaker() {
+	local name before sub=/sys/kernel/config/nvme-debug/subsystems/nqn.test:bad fault
+	t_case 'circuit breaker'
+	printf '[policy.debug]\nmatch_transport = debug\npolicy = always\n' >$rules
+	modprobe nvme-debug i_know=1
+	start_daemon
+	fault=$sub/faults/f
+	mkdir $sub
+	mkdir $sub/namespaces/1 $fault
+	echo 1 >$sub/namespaces/1/enable
+	echo 0x19 >$fault/opcode
+	# Internal error, do not retry.
+	echo 0x4006 >$fault/status
+	echo status >$fault/action
+	echo 1 >$fault/enable
+	nvme connect -t debug -a bad -n nqn.test:bad >/dev/null
+	check 'the disk comes' wait_for 60 has_always
+	name=$(attached) name=${name%=always}
+	before=$(limit $name)
+	check 'a device that fails is not asked for a while' copy_until $name 'does not copy for 10 s'
+	check 'its limit is 0' wait_for 30 has_limit $name 0
+	check 'which is said' wait_for 30 said "$name: set copy_max_bytes 0B"
+	check_equal 'status has it' "$(ask '{"bpfcopy":1,"verb":"status"}' | jq -r '.off[].device')" $name
+	check_equal 'copies are emulated, and do not fail' "$(copy 4096 $name)" '0 4096'
+	rmdir $fault
+	check 'it is asked again' wait_for 60 said "$name: is asked to copy again"
+	check 'with the limit that it had' wait_for 30 has_limit $name "$before"
+	check_equal 'and copies' "$(copy 4096 $name)" '4096 0'
+	detach bad
+	stop_daemon
+	bpfcopy policy revert >/dev/null
+}
+has_always() { attached | grep -qx '[^ ]*=always'; }
+has_limit() { [ "$(limit $1)" = "$2" ]; }
+
 rights
 trust
 changed_object
+breaker
 races
 fails_at_once
 while_it_starts
