@@ -140,7 +140,7 @@ vm: programs modules ## the suites in the guest only
 	@tests/run vm
 
 .PHONY: fuzz
-fuzz: deps ## look for input that breaks the configuration (FUZZ_SECONDS=60)
+fuzz: deps ## look for input that breaks the configuration or the control socket (FUZZ_SECONDS=60)
 	@$(MAKE) -C tests/fuzz run
 
 .PHONY: lint
