@@ -15,6 +15,8 @@
 #include "daemon.h"
 
 #define RETRY_LAST_USEC (300 * 1000000ULL)
+/* Events may be lost, and there is none when a policy is loaded over another one. */
+#define LOOK_USEC	(300 * 1000000ULL)
 
 /* Whom apply_rules() tells. */
 struct telling {
@@ -228,6 +230,7 @@ int daemon_apply(struct daemon *d, bool dry_run, struct json_object *changes,
 		daemon_take(d, conf);
 	else
 		conf_free(conf);
+	daemon_look_later(d, LOOK_USEC);
 	return end(d, &telling, error, &err);
 }
 
@@ -280,6 +283,7 @@ void daemon_look(struct daemon *d)
 		retry_later(d);
 	else
 		d->retry_usec = RETRY_FIRST_USEC;
+	daemon_look_later(d, LOOK_USEC);
 }
 
 static int on_later(sd_event_source *source, uint64_t usec, void *data)
