@@ -10,6 +10,8 @@ shopt -s inherit_errexit
 . /tests/vm/copy_lib.sh
 # shellcheck source=tests/demo/report.sh
 . /tests/demo/report.sh
+# shellcheck source=tests/demo/daemon.sh
+. /tests/demo/daemon.sh
 
 archive=$1
 archive_sum=$2
@@ -287,3 +289,4 @@ copy_all
 other_reasons
 verify_all
 summary
+daemon_act
