@@ -79,11 +79,11 @@ gone() { ! kill -0 $1; }
 ready_or_gone() { is_ready || gone $1; }
 
 # interrupt PID COMMAND: as Ctrl-C does when somebody has seen enough. One that is told when to
-# end gets the time for it.
+# end gets some time for it.
 interrupt() {
 	wait_for $((30 * T_SCALE)) ready_or_gone $1 || echo '(was never ready)' >>/tmp/out
 	case $2 in
-	*--count* | *--duration* | *' -n '* | *' -t '*) wait_for $((6 * T_SCALE)) gone $1 || : ;;
+	*--count* | *--duration* | *' -n '* | *' -t '*) wait_for $((3 * T_SCALE)) gone $1 || : ;;
 	*) sleep 1 ;;
 	esac
 	gone $1 || kill -INT "$(main_process)" || :
@@ -94,7 +94,6 @@ run() {
 	local status=0 pid
 	: >/tmp/session
 	cat >/tmp/command <<-COMMAND
-		export TERM=xterm
 		stty rows 24 cols 80
 		cut -d ' ' -f 6 /proc/\$\$/stat >/tmp/session
 		set -o pipefail
