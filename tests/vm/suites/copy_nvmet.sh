@@ -3,7 +3,6 @@
 # The NVMe target copies: what a host asks for in one command, the target's disk does, or its
 # kernel, or its file system; over loop and over TCP. Bad commands are refused before a byte
 # moves (numbers as in nvme_debug_copy).
-# quick: yes
 # vm: --nvme 128M,mssrl=4096,mcl=65535,msrc=255 --mem 1536 --timeout 180
 # with: build/tests/vm/copy_verify
 # with: build/tests/vm/copy_once
