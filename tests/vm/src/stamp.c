@@ -39,6 +39,24 @@ void stamp_fill(const struct stamped *s, stamp_id id, void *buf)
 		word[i] = value += 0x9e3779b97f4a7c15ull;
 }
 
+bool stamp_read(const struct stamped *s, const void *buf, stamp_id *id)
+{
+	const struct stamp *found = buf;
+	const u64 *word = buf;
+	struct stamp want;
+	u64 value;
+
+	*id = stamp_make_id(found->writer, found->generation, found->lba);
+	stamp_from_id(s, *id, &want);
+	if (memcmp(found, &want, sizeof(want)))
+		return false;
+	value = want.hash;
+	for (size_t i = sizeof(want) / 8; i < s->unit / 8; i++)
+		if (word[i] != (value += 0x9e3779b97f4a7c15ull))
+			return false;
+	return true;
+}
+
 void stamped_init(struct stamped *s, const struct t_dev *dev, u32 unit,
 		  u64 seed)
 {

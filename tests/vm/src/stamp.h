@@ -48,6 +48,9 @@ stamp_id stamp_make_id(u32 writer, u32 generation, u64 lba);
 /* The bytes of one unit that holds @id. */
 void stamp_fill(const struct stamped *s, stamp_id id, void *buf);
 
+/* Which stamp's bytes the unit at @buf has, all of them; false if it is no stamp's. */
+bool stamp_read(const struct stamped *s, const void *buf, stamp_id *id);
+
 /* The model of units [first, first + nr) becomes fresh stamps; nothing is written. */
 void stamped_note(struct stamped *s, u64 first, u64 nr, u32 writer,
 		  u32 generation);
