@@ -39,7 +39,7 @@ fill_gib() {
 	head -c $((16 * mib)) /dev/urandom >/tmp/block
 	for n in $(seq 0 63); do
 		dd if=/tmp/block of="$1" bs=64K skip="$n" seek=$((n * 256)) oflag=direct status=none
-		[ $n = 0 ] || dd if=/tmp/block of="$1" bs=64K count="$n" seek=$((n * 256 + 256 - n)) \
+		[ "$n" = 0 ] || dd if=/tmp/block of="$1" bs=64K count="$n" seek=$((n * 256 + 256 - n)) \
 			oflag=direct status=none
 	done
 	rm /tmp/block
@@ -50,7 +50,7 @@ fill_gib() {
 same_bytes() {
 	local at
 	for at in 0 6 7 31 32 44 45 500 511 512 1022 1023; do
-		[ "$(digest "$1" $((at * mib)) $mib)" = "$(digest "$2" $((at * mib)) $mib)" ] ||
+		[ "$(digest "$1" $((at * mib)) "$mib")" = "$(digest "$2" $((at * mib)) "$mib")" ] ||
 			{ echo "MiB $at differs"; return 1; }
 	done
 }

@@ -65,8 +65,8 @@ changer() {
 }
 
 policies() {
-	local disk=${1%[02468]}
-	if [ -n "$disk" ]; then disk=$qemu; else disk=$debug; fi
+	local disk=$qemu
+	[ $(($1 % 2)) = 0 ] || disk=$debug
 	case $(($1 / 2 % 4)) in
 	0) bpfcopy load never --dev $disk ;;
 	1) bpfcopy load threshold min_bytes=64KiB --dev $disk ;;
