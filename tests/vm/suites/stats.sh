@@ -129,7 +129,9 @@ replaced() {
 	mkdir -p /tmp/metrics
 	mount -t tmpfs -o size=1M none /tmp/metrics
 	bpfcopy stats --textfile=/tmp/metrics/m.prom
-	(while [ -e /tmp/metrics/m.prom ]; do prom_check --text </tmp/metrics/m.prom || touch /tmp/torn; done) 2>/dev/null &
+	(while [ -e /tmp/metrics/m.prom ]; do
+		prom_check --text </tmp/metrics/m.prom || [ ! -e /tmp/metrics/m.prom ] || touch /tmp/torn
+	done) 2>/dev/null &
 	for i in 1 2 3 4 5; do bpfcopy stats --textfile=/tmp/metrics/m.prom; done
 	check_equal 'only the file' "$(echo /tmp/metrics/*)" /tmp/metrics/m.prom
 	mv /tmp/metrics/m.prom /tmp/metrics/old
