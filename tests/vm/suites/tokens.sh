@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/watch_lib.sh
+. /tests/vm/watch_lib.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
 . /tests/vm/nvme_debug_lib.sh
 
@@ -44,23 +46,7 @@ release() {
 }
 
 # start OPTION...: in the background; from here on everything is seen.
-start() {
-	bpfcopy tokens -o ndjson "$@" >$rows 2>$errors &
-	pid=$!
-	wait_for 60 grep -q '"type":"hello"' $rows && return
-	not_ok "bpfcopy tokens $*: it does not begin" $errors
-	finish
-}
-
-# stop: end it; its exit status is in $status.
-stop() {
-	kill -TERM $pid
-	status=0
-	wait $pid || status=$?
-}
-
-# get TYPE JQ-FILTER: of the rows of that type, as an array
-get() { { grep "\"type\":\"$1\"" $rows || :; } | jq -sr "$2"; }
+start() { watch_start tokens "$@"; }
 bye() { get bye ".[0] | $1"; }
 some() { grep -q "$1" $rows; }
 

@@ -9,6 +9,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/watch_lib.sh
+. /tests/vm/watch_lib.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
 . /tests/vm/nvme_debug_lib.sh
 
@@ -43,23 +45,7 @@ dm_disk volume "0 65536 linear $(ns_disk $nqn 3) 0
 volume=$(dm_name volume)
 
 # start OPTION...: in the background; from here on every copy is counted.
-start() {
-	bpfcopy top -o ndjson "$@" >$rows 2>$errors &
-	pid=$!
-	wait_for 60 grep -q '"type":"hello"' $rows && return
-	not_ok "bpfcopy top $*: it does not begin" $errors
-	finish
-}
-
-# stop: end it; its exit status is in $status.
-stop() {
-	kill -TERM $pid
-	status=0
-	wait $pid || status=$?
-}
-
-# get TYPE JQ-FILTER: of the rows of that type, as an array
-get() { { grep "\"type\":\"$1\"" $rows || :; } | jq -sr "$2"; }
+start() { watch_start top "$@"; }
 
 # of DEVICE KEY: summed over the frames
 of() { get device "map(select(.device == \"$1\").$2) | add"; }
