@@ -3,7 +3,7 @@
 # How a test script reports: lines `ok NAME`, `not ok NAME`, `skip NAME # reason`, which
 # tests/run counts. Sourced by suites in the guest (/tests/lib.sh) and on the host.
 
-tap_failed=0
+tap_failed=0 tap_finished=
 
 ok() { printf 'ok %s\n' "$*"; }
 
@@ -67,8 +67,20 @@ wait_for() {
 	done
 }
 
+# A script that ends by itself, under set -e, says where. A trap of the script's own takes its place.
+tap_died() {
+	local status=$? i where=${FUNCNAME[1]}
+	[ $status != 0 ] && [ -z "$tap_finished" ] || return 0
+	for ((i = 2; i < ${#FUNCNAME[@]}; i++)); do
+		where+=" < ${FUNCNAME[i]}:${BASH_LINENO[i - 1]}"
+	done
+	printf 'not ok the script ends early, in %s: %s\n' "$where" "$1"
+}
+trap 'tap_died "$BASH_COMMAND"' EXIT
+
 # Call last: the suite's exit status.
 finish() {
+	tap_finished=1
 	[ $tap_failed = 0 ] || exit 1
 	exit 0
 }

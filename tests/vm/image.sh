@@ -174,7 +174,7 @@ keyed() {
 	mv "$scratch/files" "${layer%.cpio}.files"
 	mv "$scratch/cpio" "$layer"
 	rm -rf "$scratch"
-	find "$image_cache" -name "$kind-*" -mmin +2880 -delete
+	find "$image_cache" -ignore_readdir_race -maxdepth 1 -name "$kind-*" -mmin +2880 -delete || :
 }
 
 system_layer() {

@@ -79,6 +79,14 @@ check_status 'a complaint to allow that is no regular expression' 204 \
 	tests/vm/run --allow-splat 'BUG(' -- true
 check_status 'a look for leaks on a kernel that cannot' 204 tests/vm/run --leak-check -- true
 check_status 'no command is a usage error' 204 tests/vm/run --smp 1
+# Others come and go while it looks for old ones; a race, so many times.
+(while :; do mkdir -p build/vm/run.other{1..300}; rmdir build/vm/run.other{1..300}; done) 2>/dev/null &
+others=$!
+for _ in {1..20}; do tests/vm/run --nvme lots -- true || :; done 2>"$work/others"
+kill $others
+wait $others || :
+rm -rf build/vm/run.other*
+check_equal 'others that end do not matter' "$(grep -c 'lots.*is not a size' "$work/others")" 20
 check_status 'an unknown option is a usage error' 204 tests/vm/run --frob 1 -- true
 check_status 'a bad size is a usage error' 204 tests/vm/run --nvme lots -- true
 check_status 'a property QEMU does not know' 204 tests/vm/run --nvme 8M,frob=1 -- true

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/tests/cli" "$work/tests/vm/suites" "$work/tests/vm/harness" "$work/build/tests/unit"
-cp tests/run "$work/tests/"
+cp tests/run tests/lib.sh "$work/tests/"
 
 # cli NAME LINE...: a suite of these shell lines.
 cli() {
@@ -32,6 +32,19 @@ cli good 'echo ok one' 'echo "ok two words"' 'echo "skip three # no such device"
 cli bad 'echo ok one' 'echo not ok two' 'exit 1'
 cli silent 'exit 0'
 cli died 'echo ok one' 'exit 7'
+cat >"$work/tests/cli/early.sh" <<'SH'
+#!/bin/bash
+set -euo pipefail
+. tests/lib.sh
+ok one
+inner() {
+	ls /no/such 2>/dev/null
+	finish
+}
+outer() { inner; }
+outer
+SH
+chmod +x "$work/tests/cli/early.sh"
 cli killed 'echo not ok one' 'kill -9 $$'
 sum 'passes and skips' 0 '2 passed, 0 failed, 1 skipped' cli good
 check 'the reason of a skip is shown' \
@@ -41,6 +54,9 @@ check 'one line reproduces it' grep -q 'reproduce: tests/cli/bad.sh' "$work/log"
 sum 'a suite that reports nothing' 1 '0 passed, 1 failed, 0 skipped' cli silent
 sum 'a suite that dies without a word' 1 '1 passed, 1 failed, 0 skipped' cli died
 sum 'a suite that fails a case and is killed' 1 '0 passed, 2 failed, 0 skipped' cli killed
+sum 'a suite whose command fails' 1 '1 passed, 1 failed, 0 skipped' cli early
+check 'it says which, and where' \
+	grep -qx 'FAILED  cli/early: the script ends early, in inner < outer:9 < main:10: ls /no/such 2> /dev/null' "$work/log"
 sum 'nothing at all is not success' 1 '0 passed, 0 failed, 0 skipped' cli no-such-suite
 sum 'globs and sums' 1 '4 passed, 2 failed, 1 skipped' cli 'good' 'bad' 'd*ed'
 
