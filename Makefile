@@ -127,6 +127,12 @@ soak: programs $(if $(DEBUG),modules-debug,modules) ## copies, faults and change
 		--mem 2048 --timeout $$(($(MINUTES) * 90 + 600)) --with build/tests/vm/copy_verify \
 		-- env SOAK=$$(($(MINUTES) * 60)) /tests/vm/suites/copy_soak.sh
 
+.PHONY: regress
+regress: programs ## the unpatched kernel beside ours: reads, writes, zones, dm, nvmet, the same
+	@tests/kernel/build --flavour stock
+	@$(MAKE) -C tests/bench
+	@tests/regress/run
+
 .PHONY: unit
 unit: programs ## the CUnit suites only
 	@tests/run unit

@@ -61,8 +61,8 @@ fragments() {
 	printf '%s\n' "$top/tests/kernel/config.base"
 	case $1 in
 	std) ;;
-	kasan | lockdep) printf '%s\n' "$top/tests/kernel/config.$1" ;;
-	*) die "unknown kernel flavour '$1' (std, kasan or lockdep)" ;;
+	kasan | lockdep | stock) printf '%s\n' "$top/tests/kernel/config.$1" ;;
+	*) die "unknown kernel flavour '$1' (std, kasan, lockdep or stock)" ;;
 	esac
 }
 
