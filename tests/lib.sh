@@ -57,9 +57,10 @@ check_equal() {
 	fi
 }
 
-# wait_for SECONDS COMMAND...: poll until COMMAND succeeds.
+# wait_for SECONDS COMMAND...: poll until COMMAND succeeds. Who waits long waits for something that
+# comes, and on a machine with other work it comes later: thrice the time, then.
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + ($1 < 5 ? $1 : 3 * $1)))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
