@@ -276,6 +276,18 @@ static int parse_words(const struct option_def *def, const char *arg,
 	}
 }
 
+/* 0 is "not given", so whoever asks for no time at all would get the opposite. */
+static int parse_time(const struct option_def *def, const char *arg,
+		      uint64_t *value, const char **why)
+{
+	int err = units_parse_time(arg, value, why);
+
+	if (err || *value || (def->key != 't' && def->key != 'i'))
+		return err;
+	*why = "want a time above 0";
+	return -EINVAL;
+}
+
 /* Stores the value of an option. Sets @why when it is refused. */
 static int set_option(struct options *opts, const struct option_def *def,
 		      const char *arg, const char **why)
@@ -298,7 +310,7 @@ static int set_option(struct options *opts, const struct option_def *def,
 	case OPTION_SIZE:
 		return units_parse_size(arg, member, why);
 	case OPTION_TIME:
-		return units_parse_time(arg, member, why);
+		return parse_time(def, arg, member, why);
 	}
 	return -EINVAL;
 }

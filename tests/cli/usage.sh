@@ -38,6 +38,8 @@ done
 refuse 'step without unit' 2 'step=4096: .*like 64KiB' copy --step=4096 nvme0n1 nvme0n1 4KiB
 refuse 'time without unit' 2 'min-latency=5: .*like 500us' trace --min-latency=5
 refuse 'duration without unit' 2 'duration=5: .*like 500us' trace --duration=5
+refuse 'no duration at all' 2 'above 0' trace --duration=0s
+refuse 'interval of no time' 2 'above 0' top --interval=0ms
 refuse 'hist: told apart by what?' 2 'want one of dev.path.policy.origin' hist --by=dev,colour
 refuse 'hist: by nothing' 2 'want one of dev.path.policy.origin' hist --by=
 refuse 'hist: no kind of picture' 2 'ends in .svg or .html' hist --heatmap=latency.png
