@@ -62,15 +62,22 @@ BLK_COPY_PARAM(bool, observe, false, "decide and count, but change nothing");
  */
 #define BLK_COPY_NEEDS_DISK const volatile __u32 policy_dev = 0
 
+/* A struct blk_copy_ctx; only there for "bpfcopy policy test". */
+struct policy_test_chunk policy_test_chunk SEC(POLICY_TEST_SECTION) = {};
+
 /*
  * A decide function; must not sleep.  cctx: struct blk_copy_ctx *.  Around it is
  * what the kernel calls.  With "observe" it says DEFAULT, and leaves the size of
  * the chunk and the depth to whom is asked next or was asked before.
+ *
+ * The same as a program that user space can run is for "bpfcopy policy test", and
+ * nobody else loads it.  Of the types that can be run, those of the network may call
+ * the same helpers.  Its chunk is in a map: the verifier takes no address that was
+ * computed in the context of a program.
  */
 #define BLK_COPY_DECIDE(name, cctx)                                          \
 	static __always_inline int name##_inside(struct blk_copy_ctx *cctx); \
-	SEC("struct_ops/decide")                                             \
-	int BPF_PROG(name, struct blk_copy_ctx *_cctx)                       \
+	static __always_inline int name##_asked(struct blk_copy_ctx *_cctx)  \
 	{                                                                    \
 		__u32 _chunk_bytes = _cctx->chunk_bytes;                     \
 		__u32 _max_depth = _cctx->max_depth;                         \
@@ -81,6 +88,16 @@ BLK_COPY_PARAM(bool, observe, false, "decide and count, but change nothing");
 		_cctx->chunk_bytes = _chunk_bytes;                           \
 		_cctx->max_depth = _max_depth;                               \
 		return BLK_COPY_DEFAULT;                                     \
+	}                                                                    \
+	SEC("struct_ops/decide")                                             \
+	int BPF_PROG(name, struct blk_copy_ctx *_cctx)                       \
+	{                                                                    \
+		return name##_asked(_cctx);                                  \
+	}                                                                    \
+	SEC("?tc")                                                           \
+	int name##_test(void *_ctx)                                          \
+	{                                                                    \
+		return name##_asked((void *)&policy_test_chunk);             \
 	}                                                                    \
 	static __always_inline int name##_inside(struct blk_copy_ctx *cctx)
 

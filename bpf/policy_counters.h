@@ -67,4 +67,14 @@ struct policy_trip {
 	__u32 to_bytes;
 };
 
+/*
+ * What "bpfcopy policy test" asks about: a struct blk_copy_ctx as the running kernel
+ * has it, with room for members of a newer one.
+ */
+#define POLICY_TEST_SECTION ".data.test"
+
+struct policy_test_chunk {
+	__u64 words[16];
+};
+
 #endif /* BPFCOPY_POLICY_COUNTERS_H */

@@ -3,11 +3,10 @@
  * bpfcopy load: attach a policy, or replace the one that is there.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "exit.h"
 #include "kernel.h"
+#include "params.h"
 #include "policy.h"
 #include "rows.h"
 #include "target.h"
@@ -37,35 +36,9 @@ static const struct row_desc desc = { "load", "loads", cols, false };
 /* One run of the verb. */
 struct run {
 	const struct options *opts;
-	struct policy_param params[OPTIONS_ARGS_MAX];
-	size_t nr_params;
-	char *text[OPTIONS_ARGS_MAX]; /* what @params point into */
+	struct params params;
 	struct rows_part *part;
 };
-
-static int parse_params(struct run *run)
-{
-	const struct options *opts = run->opts;
-
-	for (size_t i = 1; i < opts->nr_args; i++) {
-		char *text = strdup(opts->args[i]);
-		char *equals = text ? strchr(text, '=') : NULL;
-
-		run->text[run->nr_params] = text;
-		if (!text)
-			return exit_error(IN_GENERAL, -ENOMEM, "load");
-		run->nr_params++;
-		if (!equals || equals == text)
-			return options_usage(
-				&verb_load,
-				"`%s' is no parameter: want KEY=VALUE",
-				opts->args[i]);
-		*equals = '\0';
-		run->params[i - 1].key = text;
-		run->params[i - 1].value = equals + 1;
-	}
-	return EXIT_OK;
-}
 
 static void add_row(struct run *run, const struct target *target,
 		    const struct policy_info *info)
@@ -93,8 +66,8 @@ static int load_one(struct run *run, const struct target *target)
 		.policy = run->opts->args[0],
 		.dev = target->dev,
 		.diskseq = target->diskseq,
-		.params = run->params,
-		.nr_params = run->nr_params,
+		.params = run->params.list,
+		.nr_params = run->params.nr,
 		.dry_run = run->opts->dry_run,
 	};
 	struct policy_info info = {};
@@ -181,11 +154,10 @@ static int load(const struct options *opts)
 
 	status = target_check(&verb_load, opts);
 	if (status == EXIT_OK)
-		status = parse_params(&run);
+		status = params_parse(&verb_load, opts, &run.params);
 	if (status == EXIT_OK)
 		status = load_and_print(&run);
-	for (size_t i = 0; i < run.nr_params; i++)
-		free(run.text[i]);
+	params_free(&run.params);
 	return status;
 }
 

@@ -47,6 +47,7 @@ enum long_only {
 	KEY_WATCH,
 	KEY_LEAKS,
 	KEY_OLDER_THAN,
+	KEY_CASE,
 };
 
 const struct option_def option_table[] = {
@@ -151,6 +152,10 @@ const struct option_def option_table[] = {
 	  OPT(snapshot), V_POLICY_EXPLAIN },
 	{ "key", KEY_KEY, OPTION_TEXT, "KEY", "only this key", OPT(key),
 	  V_POLICY_EXPLAIN },
+	{ "case", KEY_CASE, OPTION_TEXTS, "KEY=VALUE,...",
+	  "ask about this chunk of a copy; may be said again, and is then asked "
+	  "afterwards",
+	  OPT(cases), V_POLICY_TEST },
 	{ "duration", 't', OPTION_TIME, "TIME", "end after so long",
 	  OPT(duration_ns), V_TRACE | V_HIST | V_TOKENS | V_TOP },
 	{ "interval", 'i', OPTION_TIME, "TIME",
@@ -288,6 +293,19 @@ static int parse_time(const struct option_def *def, const char *arg,
 	return -EINVAL;
 }
 
+/* One more. */
+static int add_text(const char **texts, const char *arg, const char **why)
+{
+	size_t *nr = (size_t *)&texts[OPTIONS_ARGS_MAX];
+
+	if (*nr == OPTIONS_ARGS_MAX) {
+		*why = "too many of them";
+		return -E2BIG;
+	}
+	texts[(*nr)++] = arg;
+	return 0;
+}
+
 /* Stores the value of an option. Sets @why when it is refused. */
 static int set_option(struct options *opts, const struct option_def *def,
 		      const char *arg, const char **why)
@@ -301,6 +319,8 @@ static int set_option(struct options *opts, const struct option_def *def,
 	case OPTION_TEXT:
 		*(const char **)member = arg;
 		return 0;
+	case OPTION_TEXTS:
+		return add_text(member, arg, why);
 	case OPTION_WORD:
 		return parse_word(def, arg, member, why);
 	case OPTION_WORDS:

@@ -33,7 +33,8 @@ enum verb_bit {
 	V_HIST = 1 << 13,
 	V_STATS = 1 << 14,
 	V_TOP = 1 << 15,
-	V_ALL = (1 << 16) - 1,
+	V_POLICY_TEST = 1 << 16,
+	V_ALL = (1 << 17) - 1,
 };
 
 /* Indexes of the words of --mode. */
@@ -91,6 +92,8 @@ enum copy_mode {
  * @config: --config
  * @snapshot: --snapshot, a file name or "-"
  * @key: --key
+ * @cases: --case, in order
+ * @nr_cases: how many of them
  * @args: what is not an option, in order
  * @nr_args: how many of them
  */
@@ -139,15 +142,18 @@ struct options {
 	const char *config;
 	const char *snapshot;
 	const char *key;
+	const char *cases[OPTIONS_ARGS_MAX];
+	size_t nr_cases;
 	const char *args[OPTIONS_ARGS_MAX];
 	size_t nr_args;
 };
 
 enum option_kind {
-	OPTION_FLAG,   /* bool */
-	OPTION_TEXT,   /* const char * */
-	OPTION_WORD,   /* uint64_t: index of the word in @arg, "a|b|c" */
-	OPTION_WORDS,  /* uint64_t: a bit per word in @arg; given as "a,c" */
+	OPTION_FLAG,  /* bool */
+	OPTION_TEXT,  /* const char * */
+	OPTION_TEXTS, /* const char *[OPTIONS_ARGS_MAX], and size_t behind it */
+	OPTION_WORD,  /* uint64_t: index of the word in @arg, "a|b|c" */
+	OPTION_WORDS, /* uint64_t: a bit per word in @arg; given as "a,c" */
 	OPTION_NUMBER, /* uint64_t, not 0 */
 	OPTION_SIZE,   /* uint64_t, bytes */
 	OPTION_TIME,   /* uint64_t, nanoseconds */

@@ -198,6 +198,67 @@ int policy_show(const char *policy, struct policy_doc **out, size_t *nr,
 		struct policy_error *err);
 
 /**
+ * struct policy_case - a chunk of a copy that a policy is asked about
+ * @bytes: of the whole copy
+ * @chunk_bytes: of the chunk
+ * @src_bytes: where it begins, and
+ * @dst_bytes: where it goes
+ * @ranges: of the source
+ * @origin: enum blk_copy_origin
+ * @cannot_offload: there is nothing to choose
+ * @inflight: chunks in flight on the disk
+ * @max_bytes: the most that a command of the device copies
+ * @max_range_bytes: the most in a range of it
+ * @max_ranges: ranges that it may have
+ * @cgroup: id of the cgroup that is charged
+ */
+struct policy_case {
+	uint64_t bytes;
+	uint64_t chunk_bytes;
+	uint64_t src_bytes;
+	uint64_t dst_bytes;
+	uint64_t ranges;
+	uint64_t origin;
+	uint64_t cannot_offload;
+	uint64_t inflight;
+	uint64_t max_bytes;
+	uint64_t max_range_bytes;
+	uint64_t max_ranges;
+	uint64_t cgroup;
+};
+
+/**
+ * struct policy_answer - what it said
+ * @verdict: enum blk_copy_verdict, or what the kernel would not take
+ * @reason: word of what it counted, static storage; "" for nothing
+ * @chunk_bytes: as cut by it; 0: not at all
+ * @max_depth: chunks of this copy in flight; 0: it does not mind
+ */
+struct policy_answer {
+	int verdict;
+	const char *reason;
+	uint32_t chunk_bytes;
+	uint32_t max_depth;
+};
+
+/**
+ * policy_test() - ask a policy without attaching it
+ * @spec: as for policy_load(); for no disk in particular @spec->dev is not 0 either
+ * @cases: about what, one after the other: it may learn on the way
+ * @nr: how many
+ * @answers: as many, filled
+ * @err: filled on failure
+ *
+ * Its decide function runs in the kernel as a program of its own, with its
+ * parameters and maps.  Functions beside it, as for what is complete, do not.
+ *
+ * Return: 0, -ENOMSG if the object has no such program, or as policy_load().
+ */
+int policy_test(const struct policy_spec *spec, const struct policy_case *cases,
+		size_t nr, struct policy_answer *answers,
+		struct policy_error *err);
+
+/**
  * policy_unload() - detach what is attached and remove its pins
  * @dev: disk, or POLICY_DEV_GLOBAL
  * @err: filled on failure

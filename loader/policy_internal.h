@@ -11,6 +11,7 @@
  *	policy_probe.c	 what a policy has beside the function that decides
  *	policy_slot.c	 where pins are, and who may change them
  *	policy_load.c	 attach, replace, detach, pins
+ *	policy_test.c	 ask it without attaching it
  */
 #ifndef BPFCOPY_POLICY_INTERNAL_H
 #define BPFCOPY_POLICY_INTERNAL_H
@@ -138,6 +139,10 @@ struct policy_object {
  */
 int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 		       struct policy_error *err);
+
+/** policy_object_prepare() - the same, but for what asks the verifier */
+int policy_object_prepare(const struct policy_spec *spec,
+			  struct policy_object *po, struct policy_error *err);
 void policy_object_close(struct policy_object *po);
 
 /** policy_object_id() - of its struct_ops map, once it is loaded; 0 if unknown */
@@ -298,6 +303,15 @@ void policy_types_put(struct policy_types *types);
  * Return: 0, or a negative errno; no message is written.
  */
 int policy_link_map(int link_fd, uint32_t *link_id, uint32_t *map_id);
+
+/**
+ * policy_read_counters() - the map "policy_counters"
+ * @rows: that it has
+ * @info: counters and nr_counters are filled
+ *
+ * Return: 0 or a negative errno; no message is written.
+ */
+int policy_read_counters(int fd, uint32_t rows, struct policy_info *info);
 
 /**
  * policy_describe() - fill in what the kernel knows about an attached policy

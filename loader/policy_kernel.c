@@ -201,7 +201,7 @@ free_percpu:
 }
 
 /* Rows that we have no word for come from a newer header: leave them out. */
-static int read_counters(int fd, __u32 rows, struct policy_info *info)
+int policy_read_counters(int fd, uint32_t rows, struct policy_info *info)
 {
 	int error;
 
@@ -268,7 +268,7 @@ static int read_map(int fd, struct policy_info *info)
 	if (error)
 		return error;
 	if (is_counters(&map))
-		return read_counters(fd, map.max_entries, info);
+		return policy_read_counters(fd, map.max_entries, info);
 	if (is_trips(&map))
 		return read_trips(fd, map.max_entries, info);
 	if (policy_has_suffix(map.name, ".rodata") && map.btf_id)

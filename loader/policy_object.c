@@ -233,6 +233,7 @@ static int set_up(struct policy_object *po, const struct policy_spec *spec,
 		  const char *path, struct policy_error *err)
 {
 	int error = find_ops(po, path, err);
+	struct bpf_map *test;
 
 	if (!error)
 		error = set_ops(po, spec, path, err);
@@ -240,6 +241,10 @@ static int set_up(struct policy_object *po, const struct policy_spec *spec,
 		error = policy_object_set_dev(po, spec->dev, err);
 	for (size_t i = 0; !error && i < spec->nr_params; i++)
 		error = policy_object_set(po, &spec->params[i], err);
+	/* Only policy_test() has a use for it. */
+	test = bpf_object__find_map_by_name(po->obj, POLICY_TEST_SECTION);
+	if (test)
+		bpf_map__set_autocreate(test, false);
 	return error;
 }
 
@@ -304,8 +309,8 @@ static int check_hash(const struct policy_object *po,
 			   "%s: was changed at this moment: try again", path);
 }
 
-int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
-		       struct policy_error *err)
+int policy_object_prepare(const struct policy_spec *spec,
+			  struct policy_object *po, struct policy_error *err)
 {
 	char path[PATH_MAX];
 	int error = open_policy(spec->policy, spec->strict, po, path, err);
@@ -316,17 +321,22 @@ int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
 	if (!error)
 		error = set_up(po, spec, path, err);
 	if (error)
-		goto close_object;
+		policy_object_close(po);
+	return error;
+}
 
+int policy_object_load(const struct policy_spec *spec, struct policy_object *po,
+		       struct policy_error *err)
+{
+	int error = policy_object_prepare(spec, po, err);
+
+	if (error)
+		return error;
 	policy_log_start();
 	error = bpf_object__load(po->obj);
-	if (error) {
-		error = policy_fail_load(err, path, error);
-		goto close_object;
-	}
-	return 0;
-
-close_object:
+	if (!error)
+		return 0;
+	error = policy_fail_load(err, spec->policy, error);
 	policy_object_close(po);
 	return error;
 }

@@ -25,6 +25,7 @@ extern const struct verb verb_policy_check;
 extern const struct verb verb_policy_explain;
 extern const struct verb verb_policy_apply;
 extern const struct verb verb_policy_revert;
+extern const struct verb verb_policy_test;
 
 /* All of them in the order of --help, ended by NULL. */
 extern const struct verb *const verbs[];

@@ -21,7 +21,11 @@ static const struct {
 	unsigned int verbs;
 } files[] = {
 	{ "/usr/lib/bpfcopy/policy_NAME.bpf.o", "the shipped policies",
-	  V_LOAD | V_POLICY_SHOW | V_POLICY_CHECK | V_POLICY_APPLY },
+	  V_LOAD | V_POLICY_SHOW | V_POLICY_TEST | V_POLICY_CHECK |
+		  V_POLICY_APPLY },
+	{ "/usr/lib/bpfcopy/objects.sha256, /etc/bpfcopy/objects.sha256",
+	  "hashes of the objects that rules may name, as sha256sum writes them",
+	  V_POLICY_CHECK | V_POLICY_APPLY },
 	{ "/usr/lib/bpfcopy/*.conf", "rules that ship; not to be edited",
 	  V_RULES },
 	{ "/etc/bpfcopy/bpfcopy.conf, /etc/bpfcopy/bpfcopy.conf.d/*.conf",
@@ -40,7 +44,8 @@ static const struct {
 	  "the most that one command may copy; 0 turns offload off",
 	  V_DEVICES },
 	{ "/sys/kernel/btf/vmlinux", "where the kernel says what it has",
-	  V_BPF | V_TRACE | V_TOKENS | V_HIST | V_STATS | V_TOP },
+	  V_POLICY_TEST | V_BPF | V_TRACE | V_TOKENS | V_HIST | V_STATS |
+		  V_TOP },
 	{ "/proc/kallsyms", "names of the functions in stacks", V_TOKENS },
 };
 

@@ -35,7 +35,7 @@ offers() {
 offers 'first word' "$(first_words | paste -sd ' ')" ''
 offers 'a part of it' 'unload' u
 offers 'no such word' '' frob
-offers 'second word' 'apply check explain revert show' policy ''
+offers 'second word' 'apply check explain revert show test' policy ''
 offers 'second word, a part' 'list' dev l
 offers 'second word of a verb of one' '' status ''
 offers 'option before the verb' '--help --output --usage --version' -

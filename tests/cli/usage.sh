@@ -21,6 +21,12 @@ refuse 'first half of a verb' 2 'second word' dev
 refuse 'unknown second half' 2 'no verb .dev frobnicate' dev frobnicate
 refuse 'nearly a second half' 2 "no verb .dev lst': want dev list or show" dev lst
 refuse 'two halves in one word' 2 "no verb .dev list'" 'dev list'
+refuse 'no case' 2 'want --case' policy test always
+refuse 'a case without a value' 2 'bytes.: want KEY=VALUE' policy test always --case=bytes
+refuse 'an unknown key of a case' 2 'no key .size.; there are bytes, chunk' policy test always --case=size=4KiB
+refuse 'a wrong size in a case' 2 'bytes=4K: .*64KiB' policy test always --case=bytes=4K
+refuse 'a wrong word in a case' 2 'want one of kernel' policy test always --case=origin=me
+refuse 'a wrong number in a case' 2 'want a whole number' policy test always --case=inflight=-1
 refuse 'unknown option' 2 "unrecognized option '--frobnicate'" status --frobnicate
 refuse 'option of another verb' 2 "unrecognized option '--tokens'" status --tokens
 refuse 'unknown format' 2 'want one of table\|json\|ndjson' status -o xml

@@ -236,6 +236,41 @@ taken() {
 	unload_all
 }
 
+# tested POLICY... --case=...: "VERDICT REASON CHUNK DEPTH" of each case, in one line.
+tested() {
+	bpfcopy policy test "$@" -o ndjson |
+		jq -r 'select(.type == "answer") | "\(.verdict) \(.reason) \(.chunk_bytes) \(.max_depth)"' |
+		paste -sd ,
+}
+
+# Without attaching it.
+asked() {
+	local name
+	t_case "asked"
+	check_equal 'threshold' "$(tested threshold --case=bytes=4KiB --case=bytes=1MiB --case=bytes=1MiB,can_offload=no)" \
+		'emulate below-min null null,offload offload null null,default cannot-offload null null'
+	check_equal 'with parameters' "$(tested threshold min_bytes=2MiB origins=nvmet align_bytes=4KiB \
+		--case=bytes=2MiB --case=bytes=2MiB,origin=nvmet --case=bytes=2MiB,origin=nvmet,src=512B)" \
+		'emulate origin null null,offload offload null null,emulate unaligned null null'
+	check_equal 'observing' "$(tested never observe=yes --case=bytes=4KiB)" 'default emulate null null'
+	check_equal 'the size of chunks and their number' \
+		"$(tested $lib/example_gentle.bpf.o piece_bytes=256KiB --case=bytes=1MiB --case=bytes=1MiB,inflight=9)" \
+		'offload offload 262144 null,emulate emulate 262144 null'
+	check_equal 'budget: the first chunk empties the bucket' \
+		"$(tested budget rate_bytes=1MiB --case=bytes=8MiB --case=bytes=8MiB | tr , '\n' | cut -d ' ' -f 1,2 | uniq -c | xargs)" \
+		'2 offload over-budget'
+	for name in always empty adaptive guard; do
+		check "$name can be asked" bpfcopy policy test $name --case=bytes=64KiB
+	done
+	check_equal 'nothing was attached' "$(attached)" ''
+	refused 'a parameter that it does not have' 2 'it has: ' bpfcopy policy test always x=1 --case=bytes=4KiB
+	refused 'an object that is none' 1 'not a BPF object' bpfcopy policy test /etc/passwd --case=bytes=4KiB
+	refused 'one without the program for tests' 1 'no program for tests' \
+		bpfcopy policy test $lib/test_sleepable.bpf.o --case=bytes=4KiB
+	refused 'one that uses what may be NULL' 1 'refused program nullderef_decide_test' \
+		bpfcopy policy test $lib/test_nullderef.bpf.o --case=bytes=4KiB
+}
+
 fill_source $disk
 fill_source $other
 wipe
@@ -244,6 +279,7 @@ slots
 two_disks
 shapes
 observing
+asked
 taken
 # What the command refuses is the same on every kernel.
 if [ "$T_SCALE" = 1 ]; then
