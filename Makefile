@@ -74,6 +74,7 @@ LIB	:= $(DESTDIR)/usr/lib/bpfcopy
 install: programs ## put command, daemon, policies, units and manuals below DESTDIR
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/bpfcopy
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/bpfcopyd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/bpfcopy vmlinux.h bpf/bpfcopy.bpf.h bpf/policy_counters.h
 	install -D -m 644 -t $(LIB) build/bpf/policy_*.bpf.o build/bpf/objects.sha256 policy/*.conf
 	install -d -m 755 $(DESTDIR)/etc/bpfcopy/bpfcopy.conf.d
 	install -d $(DESTDIR)/usr/lib/systemd/system

@@ -26,6 +26,10 @@ done
 check 'completion' test -s "$root/usr/share/bash-completion/completions/bpfcopy" \
 	-a -s "$root/usr/share/zsh/vendor-completions/_bpfcopy"
 check 'examples of rules' test -s "$root/usr/share/doc/bpfcopy/examples/local-ssd.conf"
+# With no other header of this tree; those of libbpf are the distribution's.
+check 'headers for a policy of one'"'"'s own' clang-19 -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 \
+	-I"$root/usr/include/bpfcopy" -I"$top/build/kernel-std/tools/include" \
+	-c "$top/build/bpf/example_gentle.bpf.c" -o "$scratch/gentle.bpf.o"
 check 'nothing is writable by others' \
 	test -z "$(find "$root" ! -type l -perm /022 -print -quit)"
 
