@@ -17,6 +17,7 @@
 #include <bpf/bpf_core_read.h>
 #include "hist_copy.h"
 #include "copy_filter.h"
+#include "global_slot.h"
 
 /* What copies are told apart by. */
 const volatile bool by_dev;
@@ -42,6 +43,21 @@ struct {
 /* How a value begins; too large for the stack. */
 static const struct hist_value nothing;
 
+/* What is attached when a copy ends is what decided, or has just taken its place. */
+static __always_inline void
+name_policy(struct hist_key *key, const struct blk_copy *copy, __u32 reason)
+{
+	__u64 ops = 0;
+
+	if (reason == BLK_COPY_POLICY_DISK)
+		ops = disk_policy(copy);
+	else if (reason == BLK_COPY_POLICY_GLOBAL)
+		ops = global_policy();
+	if (ops)
+		bpf_core_read(key->policy, sizeof(key->policy),
+			      &((struct blk_copy_ops *)ops)->name);
+}
+
 static __always_inline struct hist_key key_of(const struct blk_copy *copy,
 					      __u32 path, __u32 reason)
 {
@@ -53,8 +69,10 @@ static __always_inline struct hist_key key_of(const struct blk_copy *copy,
 	}
 	if (by_path)
 		key.path = path;
-	if (by_reason)
+	if (by_reason) {
 		key.reason = reason;
+		name_policy(&key, copy, reason);
+	}
 	if (by_origin)
 		key.origin = copy->origin;
 	return key;

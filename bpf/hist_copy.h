@@ -26,6 +26,8 @@ struct hist_key {
 	__u8 reason;   /* enum blk_copy_reason */
 	__u8 origin;   /* enum blk_copy_origin */
 	__u8 pad;
+	/* Of the policy that decided, unless it was replaced since; "" if none did. */
+	char policy[16];
 };
 
 /*

@@ -27,6 +27,7 @@
 #include <bpf/bpf_core_read.h>
 #include "trace_copy.h"
 #include "copy_filter.h"
+#include "global_slot.h"
 #include "trace_split.h"
 
 /* Macros of <linux/blk-copy.h>, which BTF does not carry. */
@@ -49,9 +50,6 @@ bool policies_seen;
 
 /* The last policy whose name was sent: the reader remembers it. */
 __u64 policy_told;
-
-/* Address of the slot of the global policy; 0 if the kernel does not tell. */
-__u64 global_slot;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -135,17 +133,6 @@ static __always_inline void count_copy(struct trace_counts *c,
  * Who decided
  */
 
-/* Run once, before the others: the kernel is quicker at this than a reader of kallsyms. */
-SEC("syscall")
-int find_slots(void *ctx)
-{
-	static const char name[] = "blk_copy_global_ops";
-
-	if (bpf_kallsyms_lookup_name(name, sizeof(name), 0, &global_slot))
-		global_slot = 0;
-	return 0;
-}
-
 /* A policy is the value of a struct_ops map, which is all it is in. */
 static __always_inline __u32 map_of_policy(__u64 ops)
 {
@@ -174,14 +161,8 @@ static __always_inline bool tell_policy(struct copy_event *e, __u64 ops)
 static __always_inline void find_policy(struct copy_event *e,
 					const struct blk_copy *copy)
 {
-	__u64 ops = 0;
-
-	if (tell_policy(e,
-			(__u64)BPF_CORE_READ(copy, dst, bd_disk, copy_ops)) ||
-	    !global_slot)
-		return;
-	bpf_probe_read_kernel(&ops, sizeof(ops), (void *)global_slot);
-	e->policy_global = tell_policy(e, ops);
+	if (!tell_policy(e, disk_policy(copy)))
+		e->policy_global = tell_policy(e, global_policy());
 }
 
 static __always_inline __u32 decider_of(const struct blk_copy *copy,

@@ -88,8 +88,12 @@ static int load(struct hist *hist, const struct copy_filter *filter,
 
 static int attach(struct hist *hist, struct policy_error *err)
 {
-	int error = hist_copy__attach(hist->skel);
+	LIBBPF_OPTS(bpf_test_run_opts, once);
+	int error;
 
+	bpf_prog_test_run_opts(bpf_program__fd(hist->skel->progs.find_slots),
+			       &once);
+	error = hist_copy__attach(hist->skel);
 	if (!error)
 		return 0;
 	return policy_fail(err, error, "cannot attach the counters: %s",

@@ -24,7 +24,7 @@
 enum hist_by {
 	HIST_BY_DEV = 1 << 0,
 	HIST_BY_PATH = 1 << 1,
-	HIST_BY_POLICY = 1 << 2, /* who decided: enum blk_copy_reason */
+	HIST_BY_POLICY = 1 << 2, /* who decided: enum blk_copy_reason, name */
 	HIST_BY_ORIGIN = 1 << 3,
 };
 
@@ -45,7 +45,7 @@ struct hist_series {
 
 /**
  * struct hist_set - all of them at one time
- * @series: ordered by device, path, reason, origin
+ * @series: ordered by device, path, reason, policy, origin
  * @nr: how many
  * @lost: copies that could not be counted
  */

@@ -29,6 +29,9 @@ static int compare(const void *left, const void *right)
 		order = a->key.path - b->key.path;
 	if (!order)
 		order = a->key.reason - b->key.reason;
+	if (!order)
+		order = memcmp(a->key.policy, b->key.policy,
+			       sizeof(a->key.policy));
 	return order ? order : a->key.origin - b->key.origin;
 }
 
@@ -121,7 +124,10 @@ void hist_set_group(struct hist_set *set, unsigned int by)
 			s->device[0] = '\0';
 		}
 		s->key.path = by & HIST_BY_PATH ? s->key.path : 0;
-		s->key.reason = by & HIST_BY_POLICY ? s->key.reason : 0;
+		if (!(by & HIST_BY_POLICY)) {
+			s->key.reason = 0;
+			memset(s->key.policy, 0, sizeof(s->key.policy));
+		}
 		s->key.origin = by & HIST_BY_ORIGIN ? s->key.origin : 0;
 	}
 	hist_set_sort(set);

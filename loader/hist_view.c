@@ -18,6 +18,7 @@ struct who {
 	const char *device;
 	const char *path;
 	const char *reason;
+	const char *policy;
 	const char *origin;
 };
 
@@ -33,6 +34,7 @@ static struct who who_of(const struct hist_block *block,
 		.path = by & HIST_BY_PATH ? word_of_path(s->key.path) : NULL,
 		.reason = by & HIST_BY_POLICY ? word_of_reason(s->key.reason) :
 						NULL,
+		.policy = *s->key.policy ? s->key.policy : NULL,
 		.origin = by & HIST_BY_ORIGIN ? word_of_origin(s->key.origin) :
 						NULL,
 	};
@@ -45,6 +47,7 @@ static struct who who_of(const struct hist_block *block,
 	ROW_COL(row, who.device, "device", NULL, ROW_TEXT, 0),          \
 	ROW_COL(row, who.path, "path", NULL, ROW_TEXT, 0),              \
 	ROW_COL(row, who.reason, "reason", NULL, ROW_TEXT, 0),          \
+	ROW_COL(row, who.policy, "policy", NULL, ROW_TEXT, 0),          \
 	ROW_COL(row, who.origin, "origin", NULL, ROW_TEXT, 0)
 /* clang-format on */
 
@@ -245,7 +248,7 @@ static void add_bars(struct rows_part *part, const struct hist_bar *bars,
 static void print_name(FILE *out, const struct who *who)
 {
 	const char *const words[] = { who->device, who->path, who->reason,
-				      who->origin };
+				      who->policy, who->origin };
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {

@@ -62,7 +62,12 @@ mix() {
 	copies 6 4KiB
 	copies 3 64KiB
 	bpfcopy unload --dev $disk >/dev/null
+	bpfcopy load never --global >/dev/null
+	copies 4 4KiB
+	bpfcopy unload --global >/dev/null
 }
+# Of both: the policy that decided.
+decided='if .reason == "policy" or .reason == "global-policy" then .policy else null end'
 disk_part=/dev/${disk}p1
 
 tracer=''
@@ -132,15 +137,17 @@ same_copies() {
 		check_equal "by ${bys[i]}: a clean end" "$status $(cat /tmp/by.$i.err)" '0 '
 	done
 	trace_stop
-	check_equal 'copies of all kinds' "$(jq length /tmp/copies.json)" 87
-	output=/tmp/by.0 check 'by all: the same as trace, copy for copy' same_as_trace '[.device, .path, .reason, .origin]'
-	check_equal 'combinations' "$(jq '.series | length' /tmp/by.0)" 8
+	check_equal 'copies of all kinds' "$(jq length /tmp/copies.json)" 91
+	output=/tmp/by.0 check 'by all: the same as trace, copy for copy' same_as_trace "[.device, .path, .reason, ($decided), .origin]"
+	check_equal 'combinations' "$(jq '.series | length' /tmp/by.0)" 9
+	check_equal 'policies have names' "$(jq -c '.series | map("\(.reason) \(.policy)") | unique' /tmp/by.3)" \
+		'["builtin null","caller null","global-policy never","policy threshold","unsupported null"]'
 	output=/tmp/by.1 check 'by device and path, the default' same_as_trace '[.device, .path]'
 	output=/tmp/by.2 check 'by origin' same_as_trace '[.origin]'
-	output=/tmp/by.3 check 'by who decided' same_as_trace '[.reason]'
+	output=/tmp/by.3 check 'by who decided' same_as_trace "[.reason, ($decided)]"
 	check_equal 'what is not told apart is null' \
 		"$(jq -c '.series[0] | [.device, .path, .reason]' /tmp/by.2)" '[null,null,null]'
-	check_equal 'nothing is lost' "$(jq -c '.bye | [.copies, .errors, .lost]' /tmp/by.0)" '[87,1,0]'
+	check_equal 'nothing is lost' "$(jq -c '.bye | [.copies, .errors, .lost]' /tmp/by.0)" '[91,1,0]'
 	check_equal 'nothing stays attached' "$(programs)" 0
 }
 attached() { [ "$(programs)" = $1 ]; }
