@@ -285,6 +285,26 @@ struct bpf_struct_ops_map {
 	struct bpf_struct_ops_value kvalue;
 };
 
+enum req_op {
+	REQ_OP_READ = 0,
+	REQ_OP_WRITE = 1,
+	REQ_OP_FLUSH = 2,
+	REQ_OP_DISCARD = 3,
+	REQ_OP_SECURE_ERASE = 5,
+	REQ_OP_ZONE_APPEND = 7,
+	REQ_OP_WRITE_ZEROES = 9,
+	REQ_OP_ZONE_OPEN = 11,
+	REQ_OP_ZONE_CLOSE = 13,
+	REQ_OP_ZONE_FINISH = 15,
+	REQ_OP_ZONE_RESET = 17,
+	REQ_OP_ZONE_RESET_ALL = 19,
+	REQ_OP_COPY_READ_TOKEN = 20,
+	REQ_OP_COPY_WRITE_TOKEN = 21,
+	REQ_OP_DRV_IN = 34,
+	REQ_OP_DRV_OUT = 35,
+	REQ_OP_LAST = 36,
+};
+
 typedef u8 blk_status_t;
 
 struct bpf_iter_num {
@@ -310,8 +330,10 @@ typedef __u32 blk_opf_t;
 struct request {
 	struct request_queue *q;
 	struct bio *bio;
+	struct block_device *part;
 	blk_opf_t cmd_flags;
 	u64 start_time_ns;
+	sector_t __sector;
 };
 
 typedef void tp_btf_blk_copy_start(void *__data, const struct blk_copy *copy);

@@ -39,6 +39,9 @@ const volatile bool choose_tokens; /* only those of copies under way */
 const volatile bool send_stacks;
 const volatile bool filter_task; /* one of the filters is about the task */
 
+/* More than so many bytes in the ring buffer are for copies and tokens only. */
+const volatile __u64 io_bytes = 2 << 20;
+
 /* Below so many bytes in the ring buffer nobody is woken: the reader polls. */
 const volatile __u64 wakeup_bytes = 1 << 20;
 
@@ -433,6 +436,81 @@ int BPF_PROG(copy_chunk, __u64 copy_id, __u32 dst_dev, __u64 offset,
 	if (w->fell_back || path == BLK_COPY_PATH_EMULATE)
 		end_emulation(w);
 	w->fell_back = false;
+	return 0;
+}
+
+/*
+ * Other I/O, only if it is asked for
+ */
+
+/* Of the bios of emulated copies. */
+extern const void blk_copy_bios __ksym __weak;
+
+static __always_inline bool is_of_copy(const struct request *rq)
+{
+	__u32 op = rq->cmd_flags & 0xff;
+
+	if (op == REQ_OP_COPY_READ_TOKEN || op == REQ_OP_COPY_WRITE_TOKEN)
+		return true;
+	return rq->bio && (void *)rq->bio->bi_pool == &blk_copy_bios;
+}
+
+static __always_inline __u32 op_of(const struct request *rq)
+{
+	switch (rq->cmd_flags & 0xff) {
+	case REQ_OP_READ:
+		return TRACE_IO_READ;
+	case REQ_OP_WRITE:
+	case REQ_OP_ZONE_APPEND:
+		return TRACE_IO_WRITE;
+	case REQ_OP_FLUSH:
+		return TRACE_IO_FLUSH;
+	case REQ_OP_DISCARD:
+		return TRACE_IO_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return TRACE_IO_ZEROES;
+	default:
+		return TRACE_IO_OTHER;
+	}
+}
+
+static __always_inline bool io_wanted(const struct request *rq, __u32 disk)
+{
+	return !filter_dev || filter_dev == disk ||
+	       (rq->part && rq->part->bd_dev == filter_dev);
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(io_complete, struct request *rq, blk_status_t error,
+	     unsigned int nr_bytes)
+{
+	struct trace_counts *c = this_cpu_counts();
+	struct gendisk *disk = rq->q->disk;
+	struct io_event *e = NULL;
+	__u32 dev;
+
+	if (!c || !disk || is_of_copy(rq))
+		return 0;
+	dev = disk->major << 20 | disk->first_minor;
+	if (!io_wanted(rq, dev))
+		return 0;
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < io_bytes)
+		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		add(c->lost_io, 1);
+		return 0;
+	}
+	e->kind = TRACE_IO;
+	e->op = op_of(rq);
+	e->ts_ns = bpf_ktime_get_ns();
+	/* Queues can be told not to look at the clock. */
+	e->start_ns = rq->start_time_ns ?: e->ts_ns;
+	e->sector = rq->__sector;
+	e->dev = dev;
+	e->bytes = nr_bytes;
+	e->failed = error != 0;
+	e->pad = 0;
+	bpf_ringbuf_submit(e, wakeup_flag());
 	return 0;
 }
 

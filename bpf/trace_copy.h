@@ -15,6 +15,7 @@
 enum trace_kind {
 	TRACE_COPY = 1,
 	TRACE_TOKEN = 2,
+	TRACE_IO = 3,
 };
 
 #define TRACE_STACK_DEPTH 32
@@ -111,6 +112,39 @@ struct token_event {
 	__u32 nr_ranges; /* dispatch: source ranges of the command */
 };
 
+/* X(ID, word shown to people and in JSON) */
+#define TRACE_IO_OPS(X)       \
+	X(OTHER, "other")     \
+	X(READ, "read")       \
+	X(WRITE, "write")     \
+	X(FLUSH, "flush")     \
+	X(DISCARD, "discard") \
+	X(ZEROES, "zeroes")
+
+/* clang-format off */
+enum trace_io_op {
+#define TRACE_IO_ID(id, word) TRACE_IO_##id,
+	TRACE_IO_OPS(TRACE_IO_ID)
+#undef TRACE_IO_ID
+};
+/* clang-format on */
+
+/*
+ * A request has ended that was none of a copy's.  @dev is the whole disk, @sector
+ * is on it.
+ */
+struct io_event {
+	__u32 kind; /* TRACE_IO */
+	__u32 op;   /* enum trace_io_op */
+	__u64 ts_ns;
+	__u64 start_ns; /* when the request was made */
+	__u64 sector;
+	__u32 dev;
+	__u32 bytes;
+	__u32 failed;
+	__u32 pad;
+};
+
 /*
  * Latency histogram: 8 buckets per power of two, so a bucket is at most 12.5 %
  * wide.  Values below 8 have a bucket each; the last one ends at 2^64.
@@ -141,6 +175,7 @@ struct trace_counts {
 	__u64 tokens[TOKEN_NR_STEPS]; /* steps seen */
 	__u64 lost_copies;	      /* no room in the ring buffer */
 	__u64 lost_tokens; /* same, or no room to remember their copy */
+	__u64 lost_io;	   /* same, or it would take room from the others */
 };
 
 /* The bucket of a value. */

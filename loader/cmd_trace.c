@@ -29,6 +29,9 @@
 #define TOKEN_STEP_WORD(id, word) word,
 static const char *const steps[] = { TOKEN_STEPS(TOKEN_STEP_WORD) };
 
+#define IO_WORD(id, word) word,
+static const char *const io_ops[] = { TRACE_IO_OPS(IO_WORD) };
+
 /* A stack as text; kept for the next one. */
 struct stack_text {
 	struct ksyms *syms;
@@ -244,10 +247,28 @@ static int on_token(void *ctx, const struct token_event *e)
 	return trace_out_token(run->out, &row);
 }
 
+static int on_io(void *ctx, const struct io_event *e)
+{
+	struct run *run = ctx;
+	char name[DEVICE_NAME_MAX];
+	struct trace_io row = {
+		.ts_ns = e->ts_ns + run->clock_offset,
+		.device = device_name(e->dev, name),
+		.op = word_of(io_ops, sizeof(io_ops) / sizeof(*io_ops), e->op),
+		.sector = e->sector,
+		.bytes = e->bytes,
+		.latency_ns = e->ts_ns - e->start_ns,
+		.failed = e->failed,
+	};
+
+	run->seen++;
+	return trace_out_io(run->out, &row);
+}
+
 static int on_lost(void *ctx, uint64_t lost)
 {
 	struct run *run = ctx;
-	struct trace_lost row = { real_ns(), lost };
+	struct trace_lost row = { tracer_now_ns() + run->clock_offset, lost };
 
 	if (for_people(run->opts))
 		exit_message(EXIT_LOST,
@@ -290,7 +311,8 @@ static int finish(const struct options *opts, struct trace_out *out,
 
 static int run_trace(struct run *run, const struct trace_opts *trace)
 {
-	struct trace_cbs cbs = { on_ready, on_copy, on_token, on_lost, run };
+	struct trace_cbs cbs = { on_ready, on_copy, on_token,
+				 on_io,	   on_lost, run };
 	struct trace_totals totals = {};
 	struct policy_error error = {};
 	int status, err;
@@ -323,6 +345,7 @@ static int trace_live(const struct options *opts)
 		.tokens = wants_tokens(opts),
 		.split = opts->split,
 		.stacks = opts->stack,
+		.io = opts->perfetto != NULL,
 		.buffer_bytes = opts->buffer_bytes,
 		.duration_ns = opts->duration_ns,
 		.count = opts->count,
@@ -423,8 +446,10 @@ const struct verb verb_trace = {
 	.overhead =
 		"While it runs, each copy costs about 1200 instructions "
 		"more (5 % of an offloaded copy of 4 KiB), with --tokens "
-		"3100, with --split 3900. Printing a row costs some 10000, on another "
-		"processor if there is one; filters work before that. "
+		"3100, with --split 3900. With --perfetto all other I/O of the "
+		"machine (of --dev, if given) costs an event, too. Printing a "
+		"row costs some 10000, on another processor if there is one; "
+		"filters work before that. "
 		"When it ended, nothing is left.",
 	.units = "SRC and DST are sectors of 512 bytes, whatever the "
 		 "logical block size.",

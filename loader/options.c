@@ -138,8 +138,8 @@ const struct option_def option_table[] = {
 	  "read what --record wrote (- is stdin) instead of tracing",
 	  OPT(replay), V_TRACE },
 	{ "perfetto", KEY_PERFETTO, OPTION_TEXT, "FILE",
-	  "write FILE for ui.perfetto.dev or chrome://tracing, and print no "
-	  "rows",
+	  "write FILE for ui.perfetto.dev or chrome://tracing, with other "
+	  "I/O beside the copies, and print no rows",
 	  OPT(perfetto), V_TRACE },
 	{ "root", KEY_ROOT, OPTION_TEXT, "FOLDER",
 	  "the machine whose files are meant is below FOLDER", OPT(root),

@@ -17,6 +17,7 @@
 
 struct copy_event;  /* bpf/trace_copy.h */
 struct token_event; /* bpf/trace_copy.h */
+struct io_event;    /* bpf/trace_copy.h */
 
 /* Paths as in enum blk_copy_path, index of trace_totals.path[]. */
 #define TRACE_PATHS 4
@@ -28,6 +29,7 @@ struct token_event; /* bpf/trace_copy.h */
  *	@filter and that started while tracing
  * @split: fill in struct copy_event.split
  * @stacks: deliver the stacks of those who ask for copies
+ * @io: deliver other I/O too, of the device that @filter names or of all
  * @buffer_bytes: of the ring buffer, made a power of two of at least a page; 0
  *	for 4 MiB
  * @duration_ns: end after so long; 0 is no limit, here and below
@@ -38,6 +40,7 @@ struct trace_opts {
 	bool tokens;
 	bool split;
 	bool stacks;
+	bool io;
 	uint64_t buffer_bytes;
 	uint64_t duration_ns;
 	uint64_t count;
@@ -50,6 +53,7 @@ struct trace_opts {
  * @on_copy: a copy ended; @stack is an array of addresses that ends with 0, NULL
  *	if there is none
  * @on_token: something happened to a token; only with trace_opts.tokens
+ * @on_io: a request ended that was none of a copy's; only with trace_opts.io
  * @on_lost: @lost more events were dropped since the last call
  * @ctx: first argument of all of them
  *
@@ -61,6 +65,7 @@ struct trace_cbs {
 	int (*on_copy)(void *ctx, const struct copy_event *e,
 		       const uint64_t *stack);
 	int (*on_token)(void *ctx, const struct token_event *e);
+	int (*on_io)(void *ctx, const struct io_event *e);
 	int (*on_lost)(void *ctx, uint64_t lost);
 	void *ctx;
 };

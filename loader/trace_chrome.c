@@ -18,13 +18,15 @@ enum kind {
 	MIXED,
 	TOKENS,
 	COMMANDS,
+	OTHER_IO,
 	NR_KINDS,
 };
 
 #define KIND_LANES 1000
 
-static const char *const kind_names[] = { "no path", "offload", "emulate",
-					  "mixed",   "tokens",	"commands" };
+static const char *const kind_names[] = { "no path",  "offload", "emulate",
+					  "mixed",    "tokens",	 "commands",
+					  "other I/O" };
 
 /* Until when each thread of a kind is taken. */
 struct lanes {
@@ -431,6 +433,18 @@ int trace_chrome_token(struct trace_chrome *chrome,
 	if (!strcmp(row->step, "complete"))
 		end_command(chrome, row);
 	return chrome->err;
+}
+
+int trace_chrome_io(struct trace_chrome *chrome, const struct trace_io *row)
+{
+	struct slice s = {
+		.device = row->device,
+		.kind = OTHER_IO,
+		.name = row->op ? row->op : "other",
+	};
+
+	set_times(chrome, &s, row->ts_ns, row->latency_ns);
+	return write_slice(chrome, &s, rows_object(trace_io_desc.cols, row));
 }
 
 int trace_chrome_lost(struct trace_chrome *chrome, const struct trace_lost *row)

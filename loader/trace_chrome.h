@@ -3,9 +3,9 @@
  * A trace as a picture: JSON in the trace event format of Chrome, which
  * ui.perfetto.dev and chrome://tracing open.
  *
- * A process is a device, a thread is a path of copies there, its tokens or its
- * commands.  What overlaps is on threads of its own: "offload", "offload 2".
- * Times are since the hello.
+ * A process is a device, a thread is a path of copies there, its tokens, its
+ * commands or its other I/O.  What overlaps is on threads of its own: "offload",
+ * "offload 2".  Times are since the hello.
  */
 #ifndef BPFCOPY_TRACE_CHROME_H
 #define BPFCOPY_TRACE_CHROME_H
@@ -31,6 +31,7 @@ int trace_chrome_copy(struct trace_chrome *chrome,
 		      const struct trace_copy *row);
 int trace_chrome_token(struct trace_chrome *chrome,
 		       const struct trace_token *row);
+int trace_chrome_io(struct trace_chrome *chrome, const struct trace_io *row);
 int trace_chrome_lost(struct trace_chrome *chrome,
 		      const struct trace_lost *row);
 

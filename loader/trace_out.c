@@ -246,6 +246,11 @@ int trace_out_token(struct trace_out *out, const struct trace_token *row)
 	return EACH(out, token, row);
 }
 
+int trace_out_io(struct trace_out *out, const struct trace_io *row)
+{
+	return EACH(out, io, row);
+}
+
 int trace_out_lost(struct trace_out *out, const struct trace_lost *row)
 {
 	return EACH(out, lost, row);

@@ -30,6 +30,7 @@ int trace_out_open(const struct options *opts, struct trace_out **out);
 int trace_out_hello(struct trace_out *out, const struct trace_hello *row);
 int trace_out_copy(struct trace_out *out, const struct trace_copy *row);
 int trace_out_token(struct trace_out *out, const struct trace_token *row);
+int trace_out_io(struct trace_out *out, const struct trace_io *row);
 int trace_out_lost(struct trace_out *out, const struct trace_lost *row);
 
 /**

@@ -75,6 +75,17 @@ static bool on_device(const struct trace_copy *row, const char *dev)
 	       is(row->src_device_id, want);
 }
 
+/* It is known of whole disks. */
+static bool io_on_device(const struct options *o, const struct trace_io *row)
+{
+	char path[PATH_MAX];
+
+	if (!o->dev)
+		return true;
+	snprintf(path, sizeof(path), "%s", o->dev);
+	return is_device(row->device, basename(path));
+}
+
 static bool passes(const struct options *o, const struct trace_copy *row)
 {
 	if (o->dev && !on_device(row, o->dev))
@@ -197,6 +208,16 @@ static int on_token(struct replay *r, struct trace_token *row)
 	return trace_out_token(r->out, row);
 }
 
+/* For the picture, and of a device if one is asked for. */
+static int on_io(struct replay *r, struct trace_io *row)
+{
+	if (row->ts_ns == ROWS_NONE || row->latency_ns == ROWS_NONE)
+		return bad(r, "I/O without time or latency");
+	if (r->collect || !r->opts->perfetto || !io_on_device(r->opts, row))
+		return 0;
+	return trace_out_io(r->out, row);
+}
+
 static int on_lost(struct replay *r, struct trace_lost *row)
 {
 	if (row->lost == ROWS_NONE || row->ts_ns == ROWS_NONE)
@@ -256,6 +277,8 @@ static int on_row(struct replay *r, struct json_object *object,
 	if (!strcmp(type, "token"))
 		return READ(r, object, trace_token, &trace_token_desc,
 			    on_token);
+	if (!strcmp(type, "io"))
+		return READ(r, object, trace_io, &trace_io_desc, on_io);
 	if (!strcmp(type, "lost"))
 		return READ(r, object, trace_lost, &trace_lost_desc, on_lost);
 	if (!strcmp(type, "bye"))

@@ -84,6 +84,20 @@ static const struct row_col token_cols[] = {
 	{},
 };
 
+#define IO(member, key, head, type, width) \
+	ROW_COL(struct trace_io, member, key, head, type, width)
+
+static const struct row_col io_cols[] = {
+	IO(ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
+	IO(device, "device", "DEVICE", ROW_TEXT, 8),
+	IO(op, "op", "OP", ROW_TEXT, 7),
+	IO(sector, "sector", "SECTOR", ROW_NUM, 9),
+	IO(bytes, "bytes", "LEN", ROW_SIZE, 7),
+	IO(latency_ns, "latency_ns", "LAT", ROW_TIME, 7),
+	IO(failed, "failed", NULL, ROW_BOOL, 0),
+	{},
+};
+
 static const struct row_col lost_cols[] = {
 	ROW_COL(struct trace_lost, ts_ns, "ts_ns", "TIME", ROW_CLOCK, 12),
 	ROW_COL(struct trace_lost, lost, "lost", "LOST", ROW_NUM, 0),
@@ -120,6 +134,7 @@ const struct row_desc trace_hello_desc = { "hello", NULL, hello_cols, false };
 const struct row_desc trace_copy_desc = { "copy", "copies", copy_cols, false };
 const struct row_desc trace_token_desc = { "token", "tokens", token_cols,
 					   false };
+const struct row_desc trace_io_desc = { "io", "io", io_cols, false };
 const struct row_desc trace_lost_desc = { "lost", "losses", lost_cols, false };
 static const struct row_desc path_desc = { "path", "paths", path_cols, false };
 const struct row_desc trace_bye_desc = { "bye", NULL, bye_cols, false };
@@ -133,6 +148,7 @@ struct trace_view {
 	struct rows_part *hello;
 	struct rows_part *copies;
 	struct rows_part *tokens;
+	struct rows_part *io;
 	struct rows_part *losses;
 	struct rows_part *paths;
 	struct rows_part *bye;
@@ -163,6 +179,8 @@ struct trace_view *trace_view_open(FILE *out, enum rows_format format,
 	view->hello = rows_part(view->rows, &trace_hello_desc);
 	view->copies = rows_part(view->rows, &view->desc);
 	view->tokens = rows_part(view->rows, &trace_token_desc);
+	if (format == ROWS_NDJSON)
+		view->io = rows_part(view->rows, &trace_io_desc);
 	view->losses = rows_part(view->rows, &trace_lost_desc);
 	view->paths = rows_part(view->rows, &path_desc);
 	view->bye = rows_part(view->rows, &trace_bye_desc);
@@ -192,6 +210,12 @@ int trace_view_copy(struct trace_view *view, const struct trace_copy *row)
 int trace_view_token(struct trace_view *view, const struct trace_token *row)
 {
 	return rows_add(view->tokens, row);
+}
+
+/* It is there for pictures, and for recordings of which one can be made. */
+int trace_view_io(struct trace_view *view, const struct trace_io *row)
+{
+	return view->io ? rows_add(view->io, row) : 0;
 }
 
 int trace_view_lost(struct trace_view *view, const struct trace_lost *row)

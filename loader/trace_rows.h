@@ -2,8 +2,8 @@
 /*
  * The rows of `bpfcopy trace', wherever they come from and go to.
  *
- * A hello comes first, a bye last; between them copies, steps of tokens, and how
- * many of them were lost.  Before the bye there is a row for each path that
+ * A hello comes first, a bye last; between them copies, steps of tokens, other
+ * I/O, and how many of them were lost.  Before the bye there is a row for each path that
  * copies took.
  */
 #ifndef BPFCOPY_TRACE_ROWS_H
@@ -76,6 +76,17 @@ struct trace_token {
 	uint64_t error;
 };
 
+/* Other I/O, that was no copy's. */
+struct trace_io {
+	uint64_t ts_ns; /* when it ended */
+	const char *device;
+	const char *op;
+	uint64_t sector;
+	uint64_t bytes;
+	uint64_t latency_ns;
+	bool failed;
+};
+
 struct trace_lost {
 	uint64_t ts_ns;
 	uint64_t lost;
@@ -85,6 +96,7 @@ struct trace_lost {
 extern const struct row_desc trace_hello_desc;
 extern const struct row_desc trace_copy_desc;
 extern const struct row_desc trace_token_desc;
+extern const struct row_desc trace_io_desc;
 extern const struct row_desc trace_lost_desc;
 extern const struct row_desc trace_bye_desc;
 
@@ -109,6 +121,7 @@ struct trace_view *trace_view_open(FILE *out, enum rows_format format,
 int trace_view_hello(struct trace_view *view, const struct trace_hello *row);
 int trace_view_copy(struct trace_view *view, const struct trace_copy *row);
 int trace_view_token(struct trace_view *view, const struct trace_token *row);
+int trace_view_io(struct trace_view *view, const struct trace_io *row);
 int trace_view_lost(struct trace_view *view, const struct trace_lost *row);
 int trace_view_totals(struct trace_view *view, const struct trace_totals *t);
 

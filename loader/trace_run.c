@@ -61,6 +61,8 @@ static bool is_wanted(const struct trace_copy *skel,
 	if (prog == skel->progs.decide_begins ||
 	    prog == skel->progs.copy_fallback || prog == skel->progs.copy_chunk)
 		return opts->split;
+	if (prog == skel->progs.io_complete)
+		return opts->io;
 	return true;
 }
 
@@ -88,7 +90,8 @@ static uint64_t look_for_programs(const struct bpf_object *obj,
 		if (!tracepoint && !btf_is_func(t))
 			continue;
 		name += tracepoint ? sizeof(prefix) - 1 : 0;
-		if (strncmp(name, "blk_copy_", 9))
+		if (strncmp(name, "blk_copy_", 9) &&
+		    strcmp(name, "block_rq_complete"))
 			continue;
 		bpf_object__for_each_program(prog, obj) {
 			const char *section = bpf_program__section_name(prog);
@@ -146,6 +149,7 @@ static void set_up(struct trace_copy *skel, const struct trace_opts *opts)
 		bytes = bpf_map__max_entries(skel->maps.events);
 	}
 	skel->rodata->wakeup_bytes = bytes / 4;
+	skel->rodata->io_bytes = bytes / 2;
 }
 
 static int load(struct run *run, struct policy_error *err)
@@ -224,6 +228,11 @@ static int on_token(struct run *run, const struct token_event *e)
 	return run->cbs->on_token ? run->cbs->on_token(run->cbs->ctx, e) : 0;
 }
 
+static int on_io(struct run *run, const struct io_event *e)
+{
+	return run->cbs->on_io ? run->cbs->on_io(run->cbs->ctx, e) : 0;
+}
+
 static bool all_delivered(const struct run *run)
 {
 	return run->opts->count && run->delivered >= run->opts->count;
@@ -241,6 +250,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		run->error = on_copy(run, data);
 	else if (size >= sizeof(struct token_event) && *kind == TRACE_TOKEN)
 		run->error = on_token(run, data);
+	else if (size >= sizeof(struct io_event) && *kind == TRACE_IO)
+		run->error = on_io(run, data);
 	return run->error;
 }
 
@@ -253,7 +264,7 @@ static int read_counts(const struct run *run, struct trace_counts *counts,
 
 	if (!error)
 		*lost = counts->lost_copies + counts->lost_tokens +
-			tracer_skipped_runs(run->skel->obj);
+			counts->lost_io + tracer_skipped_runs(run->skel->obj);
 	return error;
 }
 

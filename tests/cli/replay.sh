@@ -72,6 +72,21 @@ nvme0n1p1 (nvme-x-part1), emulate: caller 33554432
 nvme1n1, offload: policy 65536'
 check_equal 'as long as it took' "$(jq '[.traceEvents[] | select(.cat == "emulate") | .dur * 1000] | add' \
 	"$scratch/picture")" 188791175
+# Other I/O: half of each slice of a copy long, and in no other output.
+{
+	head -n -1 "$recording"
+	jq -c 'select(.type == "copy") | { schema, type: "io", ts_ns: (.ts_ns - 1000), device: "nvme0n1", op: "read",
+		sector: 8, bytes: 512, latency_ns: (.latency_ns / 2 | floor), failed: false }' "$recording"
+	tail -n 1 "$recording"
+} >"$scratch/io"
+check_equal 'other I/O has a track of its own' "$("$bpfcopy" trace -r "$scratch/io" --perfetto=/dev/stdout 2>/dev/null |
+	tee "$scratch/picture.io" | jq -c '.traceEvents | map(select(.cat == "other I/O")) | [length, (map(.args.bytes) | add)]')" \
+	'[3,1536]'
+check_equal 'and is right' "$(jq -r -f "$top/tests/perfetto.jq" "$scratch/picture.io")" ''
+check_equal 'of the device that is asked for' "$("$bpfcopy" trace -r "$scratch/io" --dev=nvme1n1 \
+	--perfetto=/dev/stdout 2>/dev/null | jq '.traceEvents | map(select(.cat == "other I/O")) | length')" 0
+check 'other outputs are the same' cmp <(replay -o ndjson --tokens 2>&1) \
+	<("$bpfcopy" trace -r "$scratch/io" -o ndjson --tokens 2>&1)
 # Would the checker notice?
 check_equal 'two slices at once on a thread are noticed' "$(jq '.traceEvents |= map(select(.ph != "X")) +
 	([.[] | select(.cat == "emulate")] | . + . | .[1].ts += 1)' "$scratch/picture" |

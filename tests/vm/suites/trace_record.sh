@@ -43,24 +43,53 @@ whole() {
 	t_case whole
 	start --record=$recording --perfetto=$picture --split --stack
 	copies 200
+	reads 20
 	stop
 	check_equal 'it ends well, and prints no rows' "$stopped $(wc -c </tmp/rows)" '0 0'
 	check 'totals on stderr' grep -q '^200 copies, 0 failed; ' $errors
 	check_equal 'all copies are recorded' "$(rows copy $recording)" 200
 	check_equal 'it is for its owner alone' "$(stat -c %a $recording)" 600
 	got=$(bpfcopy trace --replay=$recording --tokens -o ndjson 2>/dev/null | grep -v '"type":"path"')
-	check 'what is replayed is what was recorded' diff <(echo "$got") <(grep -v '"type":"path"' $recording)
+	check 'what is replayed is what was recorded, but for other I/O' diff <(echo "$got") \
+		<(grep -vE '"type":"(path|io)"' $recording)
 	check_equal 'the latencies per path, too' \
 		"$(bpfcopy trace -r $recording -o ndjson 2>/dev/null | jq -c 'select(.type == "path")')" \
 		"$(jq -c 'select(.type == "path")' $recording)"
 	check_equal 'the picture is right' "$(jq -r -f /tests/perfetto.jq $picture)" ''
 	check_equal 'a slice for each copy, token and command' \
-		"$(jq -c '.traceEvents | map(select(.ph == "X")) | [(map(select(.args.latency_ns)) | length),
+		"$(jq -c '.traceEvents | map(select(.ph == "X")) | [(map(select(.args.latency_ns and .args.copy_id)) | length),
 			(map(select(.cat == "tokens")) | length), (map(select(.cat == "commands")) | length)]' $picture)" \
 		"$(jq -sc '[(map(select(.type == "copy")) | length), (map(select(.step == "free")) | length),
 			(map(select(.step == "complete")) | length)]' $recording)"
+	check_equal 'one for each other read, and none for those of emulated copies' \
+		"$(other_io '[.[0].pid, .[0].name, length, (map(.args.bytes) | add)]')" '[1,"read",20,81920]'
 	bpfcopy trace --replay=$recording --perfetto=$picture.again 2>/dev/null
 	check 'the recording makes the same picture' cmp $picture $picture.again
+}
+
+# reads N: of 4 KiB each, that are no copy's
+reads() { dd if=/dev/$disk of=/dev/null bs=4k count=$1 iflag=direct status=none; }
+# other_io FILTER: of the slices of other I/O in the picture
+other_io() { jq -c '.traceEvents | map(select(.cat == "other I/O")) | '"$1" $picture; }
+
+# Other I/O has half of the buffer; what it is not given is counted.
+other_io_lost() {
+	local issued=500 seen
+	t_case 'other I/O'
+	start --perfetto=$picture --buffer=4KiB
+	kill -STOP $tracer
+	reads $issued
+	kill -CONT $tracer
+	stop
+	seen=$(other_io length)
+	check_equal 'other I/O: delivered and lost are what was issued' \
+		$((seen + $(sed -nE 's/.*; lost ([0-9]+) .*/\1/p' $errors))) $issued
+	check 'some of it is lost, some is not' test $seen -gt 0 -a $seen -lt $issued
+	start --perfetto=$picture --dev=$disk
+	reads 5
+	dd if=/dev/other of=/dev/null bs=4k count=7 iflag=direct status=none
+	stop
+	check_equal 'other I/O of the device that is asked for' "$(other_io length)" 5
 }
 
 killed() {
@@ -107,7 +136,8 @@ no_rights() {
 	check_equal 'and nothing is overwritten' "$(cat /tmp/mine)" precious
 }
 
-for case in whole killed full_disk no_rights; do
+null_disk other size=8 >/dev/null
+for case in whole other_io_lost killed full_disk no_rights; do
 	$case
 done
 finish
