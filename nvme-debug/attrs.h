@@ -65,6 +65,15 @@ NDBG_NS(PARAM, physical_block_size, EITHER, "512", "4096", "512", ALWAYS, " byte
 	"Physical block size, 4096 with block_size=512 is what is called 512e")
 NDBG_NS(PARAM, pi, EITHER, "0", "1", "0", ALWAYS, "",
 	"Protection information of type 1, 8 bytes of metadata to a block")
+NDBG_NS(PARAM, zone_size, BYTES, "0", "16T", "0", IDLE, NDBG_BYTES_UNIT "; 0: not zoned",
+	"Zone size, of which Linux wants a power of 2")
+NDBG_NS(PARAM, zone_capacity, BYTES, "0", "16T", "0", IDLE,
+	NDBG_BYTES_UNIT "; 0: as much as its size",
+	"Zones: how much of each can be written")
+NDBG_NS(PARAM, max_active, NUMBER, "0", "16777216", "0", ALWAYS, " zones; 0: no bound",
+	"Zones: most that are active (MAR)")
+NDBG_NS(PARAM, max_open, NUMBER, "0", "16777216", "0", ALWAYS, " zones; 0: no bound",
+	"Zones: most that are open (MOR)")
 NDBG_NS(PARAM, mssrl, NUMBER, "1", "65535", "8192", ALWAYS, " logical blocks",
 	"Copy: most in one source range (MSSRL)")
 NDBG_NS(PARAM, mcl, NUMBER, "1", NDBG_U32, "65536", ALWAYS, " logical blocks",
@@ -73,6 +82,8 @@ NDBG_NS(PARAM, msrc, NUMBER, "0", "255", "127", ALWAYS, " source ranges less one
 	"Copy: most in one command (MSRC, 0's based)")
 NDBG_NS(RW, ro_start, BYTES, "0", "16T", "0", ALWAYS, NDBG_BYTES_UNIT)
 NDBG_NS(RW, ro_size, BYTES, "0", "16T", "0", ALWAYS, NDBG_BYTES_UNIT "; 0: none")
+NDBG_NS(WO, zone_readonly, BYTES, "0", "16T", NDBG_BYTES_UNIT, ndbg_zone_readonly)
+NDBG_NS(WO, zone_offline, BYTES, "0", "16T", NDBG_BYTES_UNIT, ndbg_zone_offline)
 NDBG_NS(OWN, uuid, 0644)
 NDBG_NS(RW, enable, EITHER, "0", "1", "0", ALWAYS, "")
 NDBG_NS(OWN, stats, 0444)

@@ -16,6 +16,11 @@
  *		whole or not at all, bytes (512 or 4096); no less than
  *		@block_size is meant
  * @pi:		1 if blocks have protection information, or 0
+ * @zone_size:	0 = it is not zoned, or the size of its zones, bytes; whole ones
+ *		count
+ * @zone_capacity: how much of each zone can be written, bytes; 0 = all of it
+ * @max_active:	most zones that are active, 0 = no bound
+ * @max_open:	most zones that are open, 0 = no bound
  * @mssrl:	most blocks in one Copy source range
  * @mcl:	most blocks in one Copy command
  * @msrc:	most Copy source ranges, 0's based as in Identify Namespace
@@ -29,6 +34,10 @@ struct ndbg_ns_config {
 	u64	block_size;
 	u64	physical_block_size;
 	u64	pi;
+	u64	zone_size;
+	u64	zone_capacity;
+	u64	max_active;
+	u64	max_open;
 	u64	mssrl;
 	u64	mcl;
 	u64	msrc;

@@ -20,9 +20,17 @@ static void ndbg_change_ns(struct config_item *item, u64 *field, u64 val)
 	ndbg_ns_change(to_ndbg_ns(item), field, val);
 }
 
+/* Of a namespace that is active, hosts do not expect to become another kind of disk. */
+static bool ndbg_ns_busy(struct config_item *item)
+{
+	return to_ndbg_ns(item)->state != NDBG_NS_OFF;
+}
+
 static const struct ndbg_dir ndbg_ns_dir = {
 	.config	= offsetof(struct ndbg_ns, config) -
 		  offsetof(struct ndbg_ns, group.cg_item),
+	.busy	= ndbg_ns_busy,
+	.first	= "set enable to 0",
 	.change	= ndbg_change_ns,
 };
 
@@ -45,8 +53,8 @@ static ssize_t ndbg_ns_uuid_store(struct config_item *item, const char *page,
 		return ndbg_refuse(config_item_name(item), "uuid", page,
 				   "a UUID, as in 12345678-1234-1234-1234-123456789abc");
 	mutex_lock(&ndbg_lock);
-	if (ns->state != NDBG_NS_OFF)
-		ret = ndbg_busy(item, "uuid", "set enable to 0");
+	if (ndbg_ns_busy(item))
+		ret = ndbg_busy(item, "uuid", ndbg_ns_dir.first);
 	else
 		ns->uuid = uuid;
 	mutex_unlock(&ndbg_lock);
@@ -68,13 +76,36 @@ static int ndbg_ns_reset(struct config_item *item, u64 all)
 {
 	struct ndbg_ns *ns = to_ndbg_ns(item);
 
-	if (all && ns->state != NDBG_NS_OFF)
-		return ndbg_busy(item, "reset", "set enable to 0");
+	if (all && ndbg_ns_busy(item))
+		return ndbg_busy(item, "reset", ndbg_ns_dir.first);
 	if (all)
 		ndbg_ns_defaults(ns);
 	else
 		ndbg_ns_clear_stats(ns);
 	return 0;
+}
+
+static int ndbg_break_zone(struct config_item *item, const char *name, u64 pos,
+			   bool offline)
+{
+	int ret = ndbg_zone_break(to_ndbg_ns(item), pos, offline);
+	char text[24];
+
+	if (ret != -EINVAL)
+		return ret;
+	scnprintf(text, sizeof(text), "%llu", pos);
+	return ndbg_refuse(config_item_name(item), name, text,
+			   "a byte of one of its zones");
+}
+
+static int ndbg_zone_readonly(struct config_item *item, u64 pos)
+{
+	return ndbg_break_zone(item, "zone_readonly", pos, false);
+}
+
+static int ndbg_zone_offline(struct config_item *item, u64 pos)
+{
+	return ndbg_break_zone(item, "zone_offline", pos, true);
 }
 
 #define NDBG_NS(_how, ...) NDBG_ATTR_##_how(ns, __VA_ARGS__)

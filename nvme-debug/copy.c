@@ -176,6 +176,19 @@ static u16 ndbg_fetch(struct ndbg_copy *copy)
 	return status;
 }
 
+/* First byte of the destination, or where a copy that has waited goes on. */
+static u64 ndbg_copy_start(const struct ndbg_copy *copy)
+{
+	const struct ndbg_cmd *cmd = copy->cmd;
+	u64 lba = copy->sdlba;
+	u32 i;
+
+	for (i = 0; i < cmd->range; i++)
+		lba += copy->sources[i].nlb;
+	lba += min(cmd->block, copy->sources[i].nlb);
+	return lba << cmd->ns->shift;
+}
+
 /* Whether it can be copied. Each check counts on those before it. */
 
 static u16 ndbg_check_limits(const struct ndbg_copy *copy)
@@ -300,15 +313,24 @@ static u16 ndbg_check_destination(const struct ndbg_copy *copy)
 	return ndbg_ns_writable(copy->cmd->ns, copy->sdlba, copy->total);
 }
 
+/* Of what is left to be copied. */
+static u16 ndbg_check_zone(const struct ndbg_copy *copy)
+{
+	struct ndbg_ns *ns = copy->cmd->ns;
+	u64 slba = ndbg_copy_start(copy) >> ns->shift;
+
+	return ndbg_zone_may_write(ns, slba, copy->sdlba + copy->total - slba);
+}
+
 static u16 ndbg_check_sources(const struct ndbg_copy *copy)
 {
 	u16 status = NVME_SC_SUCCESS;
 	unsigned int i;
 
 	for (i = 0; i < copy->nr && !status; i++)
-		status = ndbg_check_written(copy->sources[i].ns,
-					    copy->sources[i].slba,
-					    copy->sources[i].nlb);
+		status = ndbg_check_readable(copy->sources[i].ns,
+					     copy->sources[i].slba,
+					     copy->sources[i].nlb);
 	return status;
 }
 
@@ -320,6 +342,7 @@ static u16 (*const ndbg_copy_checks[])(const struct ndbg_copy *copy) = {
 	ndbg_check_overlap,
 	ndbg_check_fast,
 	ndbg_check_destination,
+	ndbg_check_zone,
 	ndbg_check_sources,
 };
 
@@ -444,50 +467,45 @@ static u16 ndbg_copy_ranges(struct ndbg_copy *copy)
 	return ndbg_copy_flush(copy);
 }
 
-/* First byte of the destination, or where a copy that has waited goes on. */
-static u64 ndbg_copy_start(const struct ndbg_copy *copy)
-{
-	const struct ndbg_cmd *cmd = copy->cmd;
-	u64 lba = copy->sdlba;
-	u32 i;
-
-	for (i = 0; i < cmd->range; i++)
-		lba += copy->sources[i].nlb;
-	lba += min(cmd->block, copy->sources[i].nlb);
-	return lba << cmd->ns->shift;
-}
-
 /* So that it needs no allocation, a copy has two pages from a pool. */
 static u16 ndbg_copy_all(struct ndbg_copy *copy)
 {
 	mempool_t *pool = &ndbg_cmd_ctrl(copy->cmd)->bounce;
 	struct page *pages = mempool_alloc(pool, GFP_NOIO);
+	struct ndbg_ns *ns = copy->cmd->ns;
+	u64 start = ndbg_copy_start(copy);
 	u16 status;
 
-	copy->pos = ndbg_copy_start(copy);
+	copy->pos = start;
 	copy->gather = (struct ndbg_gather) {
-		.to		= &copy->cmd->ns->store,
+		.to		= &ns->store,
 		.max_cached	= ndbg_max_cached(copy->cmd),
 		.dst		= copy->pos,
 		.now.data	= page_address(pages),
 		.seen.data	= page_address(pages) + PAGE_SIZE,
 	};
 	ndbg_dest_pi(copy, &copy->to_pi);
-	if (copy->cmd->ns->config.pi)
+	if (ns->config.pi)
 		copy->gather.to_pi = &copy->to_pi;
 	status = ndbg_copy_ranges(copy);
+	/* The command may be someone else's by now, if it waits. */
+	ndbg_zone_wrote(ns, start >> ns->shift, (copy->pos - start) >> ns->shift);
 	mempool_free(pages, pool);
 	return status;
 }
 
 static u16 ndbg_do_copy(struct ndbg_copy *copy)
 {
+	struct ndbg_ns *ns = copy->cmd->ns;
 	u16 status = ndbg_fetch(copy);
 
-	if (!status)
-		status = ndbg_check_copy(copy);
+	if (status)
+		return status;
+	ndbg_zones_lock(ns);
+	status = ndbg_check_copy(copy);
 	if (!status)
 		status = ndbg_copy_all(copy);
+	ndbg_zones_unlock(ns);
 	if (!status)
 		copy->cmd->result.u32 = 0;
 	return status;

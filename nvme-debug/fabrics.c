@@ -19,7 +19,7 @@ static u64 ndbg_cap(struct ndbg_ctrl *ctrl)
 	return (ctrl->subsys->config.queue_depth - 1) |	/* MQES, 0's based */
 	       BIT_ULL(16) |			/* CQR */
 	       15ULL << 24 |			/* TO, 7.5 s */
-	       (u64)NVME_CAP_CSS_NVM << 37;	/* CSS */
+	       (u64)(NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI) << 37; /* CSS */
 }
 
 /**

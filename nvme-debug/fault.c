@@ -140,12 +140,16 @@ bool ndbg_fault_exists(struct ndbg_cmd *cmd)
 
 /* Which commands. */
 
-/* The blocks that a command reads or writes; of a Copy, those it writes. */
+/*
+ * The blocks that a command reads or writes; of a Copy, those it writes, of a Zone
+ * Append as many from where its zone begins.
+ */
 static bool ndbg_extent(struct ndbg_cmd *cmd, u64 *slba, u64 *nlb)
 {
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
 	case nvme_cmd_write:
+	case nvme_cmd_zone_append:
 	case nvme_cmd_compare:
 	case nvme_cmd_verify:
 	case nvme_cmd_write_zeroes:
@@ -394,6 +398,9 @@ void ndbg_fault_corrupt(struct ndbg_cmd *cmd)
 	case nvme_cmd_read:
 		ndbg_corrupt_read(cmd, block, nlb);
 		break;
+	case nvme_cmd_zone_append:
+		slba = le64_to_cpu(cmd->result.u64);
+		fallthrough;
 	case nvme_cmd_write:
 	case nvme_cmd_copy:
 		ndbg_store_flip(&ns->store, (slba + block) << ns->shift);

@@ -15,6 +15,8 @@
 #define NDBG_FEAT_SAVE		BIT(31)
 #define NDBG_FEAT_SEL		GENMASK(10, 8)
 #define NDBG_BEHAVIOR_BYTES	512
+#define NDBG_CMD_SETS		GENMASK(8, 0)
+#define NDBG_SC_CMD_SETS_REJECTED 0x2b
 
 /* Features that are only remembered, and the bits one may set in them. */
 static const u32 ndbg_plain_features[NDBG_NR_FEATURES] = {
@@ -103,6 +105,11 @@ static u16 ndbg_set_number(struct ndbg_ctrl *ctrl, u8 fid, u32 val, u32 *result)
 	case NVME_FEAT_POWER_MGMT:
 		/* There is one power state, 0. */
 		return val ? NVME_SC_INVALID_FIELD | NVME_STATUS_DNR :
+			NVME_SC_SUCCESS;
+	case NDBG_FEAT_CMD_SETS:
+		/* There is one combination of command sets, 0. */
+		return val & NDBG_CMD_SETS ?
+			NDBG_SC_CMD_SETS_REJECTED | NVME_STATUS_DNR :
 			NVME_SC_SUCCESS;
 	}
 	if (val & ~ndbg_feature_bits(ctrl, fid))
@@ -224,7 +231,7 @@ static bool ndbg_has_feature(const struct ndbg_subsys *subsys, u8 fid)
 		return false;
 	return ndbg_feature_is_ns(fid) || fid == NVME_FEAT_NUM_QUEUES ||
 	       fid == NVME_FEAT_KATO || fid == NVME_FEAT_POWER_MGMT ||
-	       fid == NVME_FEAT_HOST_BEHAVIOR ||
+	       fid == NVME_FEAT_HOST_BEHAVIOR || fid == NDBG_FEAT_CMD_SETS ||
 	       (fid < NDBG_NR_FEATURES && ndbg_plain_features[fid]);
 }
 

@@ -21,6 +21,10 @@
 #define NDBG_ACL			3	/* 0's based */
 #define NDBG_CTRATT_MDTS_IS_DATA	BIT(16)	/* and no metadata */
 
+/* What the kernel has no names for. */
+#define NDBG_CNS_CS_NS_LIST		0x07
+#define NDBG_CNS_CMD_SETS		0x1c
+
 /* Reports every ANA state; a namespace does not change its group. */
 #define NDBG_ANACAP			(GENMASK(4, 0) | BIT(6))
 
@@ -204,7 +208,7 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 		       struct nvme_id_ns *id)
 {
 	unsigned int shift = READ_ONCE(ns->shift);
-	u64 nsze = READ_ONCE(ns->config.size) >> shift;
+	u64 nsze = ndbg_ns_bytes(ns) >> shift;
 	u64 page_blocks = PAGE_SIZE >> shift;
 	u64 ncap = min(nsze, READ_ONCE(ns->store.max_pages) * page_blocks);
 	u64 nuse = READ_ONCE(ns->store.nr_pages) * page_blocks;
@@ -223,6 +227,11 @@ static void ndbg_id_ns(struct ndbg_ctrl *ctrl, struct ndbg_ns *ns,
 	ndbg_id_ns_ana(ctrl, id);
 }
 
+static u8 ndbg_csi(const struct ndbg_ns *ns)
+{
+	return ndbg_is_zoned(ns) ? NVME_CSI_ZNS : NVME_CSI_NVM;
+}
+
 static void *ndbg_add_desc(void *p, u8 type, u8 len, const void *value)
 {
 	struct nvme_ns_id_desc *desc = p;
@@ -235,7 +244,7 @@ static void *ndbg_add_desc(void *p, u8 type, u8 len, const void *value)
 
 static void ndbg_id_descs(struct ndbg_ns *ns, void *p)
 {
-	const u8 csi = NVME_CSI_NVM;
+	const u8 csi = ndbg_csi(ns);
 
 	p = ndbg_add_desc(p, NVME_NIDT_NGUID, NVME_NIDT_NGUID_LEN, &ns->uuid);
 	p = ndbg_add_desc(p, NVME_NIDT_UUID, NVME_NIDT_UUID_LEN, &ns->uuid);
@@ -269,6 +278,24 @@ static u16 ndbg_id_ns_list(struct ndbg_subsys *subsys, u32 above, xa_mark_t mark
 			break;
 		list[i] = cpu_to_le32(nsid);
 	}
+	return NVME_SC_SUCCESS;
+}
+
+/* The same, active, of one command set. */
+static u16 ndbg_id_csi_list(struct ndbg_subsys *subsys, u32 above, u8 csi,
+			    __le32 *list)
+{
+	unsigned int nr = 0, max = NVME_IDENTIFY_DATA_SIZE / sizeof(*list);
+	struct ndbg_ns *ns;
+	unsigned long nsid;
+
+	if (above >= NVME_NSID_ALL - 1)
+		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
+	if (csi != NVME_CSI_NVM && csi != NVME_CSI_ZNS)
+		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
+	xa_for_each_marked(&subsys->namespaces, nsid, ns, NDBG_NS_ACTIVE)
+		if (nsid > above && ndbg_csi(ns) == csi && nr < max)
+			list[nr++] = cpu_to_le32(nsid);
 	return NVME_SC_SUCCESS;
 }
 
@@ -315,6 +342,8 @@ static u16 ndbg_id_one_ns(struct ndbg_cmd *cmd, void *page)
 		ndbg_id_ns_indep(ctrl, ns, page);
 		break;
 	case NVME_ID_CNS_CS_NS:
+		if (c->csi == NVME_CSI_ZNS)
+			return ndbg_zones_identify(ns, page);
 		/* All formats have guards of 16 bits: all of it is zero. */
 		break;
 	default:
@@ -336,6 +365,9 @@ static u16 ndbg_identify_fill(struct ndbg_cmd *cmd, void *page)
 		ndbg_id_ctrl(ctrl, page);
 		return NVME_SC_SUCCESS;
 	case NVME_ID_CNS_CS_CTRL:
+		/* To Zone Append, there is no bound but MDTS: all of it is zero. */
+		if (c->csi == NVME_CSI_ZNS)
+			return NVME_SC_SUCCESS;
 		if (c->csi != NVME_CSI_NVM)
 			break;
 		ndbg_id_ctrl_nvm(page);
@@ -350,8 +382,15 @@ static u16 ndbg_identify_fill(struct ndbg_cmd *cmd, void *page)
 		return ndbg_id_ns_list(subsys, nsid, NDBG_NS_ACTIVE, page);
 	case NVME_ID_CNS_NS_PRESENT_LIST:
 		return ndbg_id_ns_list(subsys, nsid, XA_PRESENT, page);
+	case NDBG_CNS_CS_NS_LIST:
+		return ndbg_id_csi_list(subsys, nsid, c->csi, page);
+	case NDBG_CNS_CMD_SETS:
+		/* One combination, of both. */
+		*(__le64 *)page = cpu_to_le64(BIT(NVME_CSI_NVM) |
+					      BIT(NVME_CSI_ZNS));
+		return NVME_SC_SUCCESS;
 	case NVME_ID_CNS_CS_NS:
-		if (c->csi != NVME_CSI_NVM)
+		if (c->csi != NVME_CSI_NVM && c->csi != NVME_CSI_ZNS)
 			break;
 		fallthrough;
 	case NVME_ID_CNS_NS:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nvme-debug: the NVM command set, but for Copy (copy.c).
+ * nvme-debug: the NVM command set, but for Copy (copy.c), and Zone Append.
  */
 #include <linux/overflow.h>
 
@@ -49,17 +49,22 @@ u16 ndbg_media_status(int err)
 }
 
 /**
- * ndbg_check_written - are deallocated blocks an error, and are there any?
+ * ndbg_check_readable - can blocks be read?
  * @ns: namespace
  * @slba: first logical block, within @ns
  * @nlb: number of logical blocks
  *
+ * Those of a zone that is offline cannot, nor those that are deallocated if that is
+ * to be an error.
+ *
  * Return: NVMe status.
  */
-u16 ndbg_check_written(struct ndbg_ns *ns, u64 slba, u64 nlb)
+u16 ndbg_check_readable(struct ndbg_ns *ns, u64 slba, u64 nlb)
 {
-	if (!(READ_ONCE(ns->err_recovery) & NDBG_DULBE))
-		return NVME_SC_SUCCESS;
+	u16 status = ndbg_zones_readable(ns, slba, nlb);
+
+	if (status || !(READ_ONCE(ns->err_recovery) & NDBG_DULBE))
+		return status;
 	return ndbg_media_status(ndbg_store_written(&ns->store,
 						    slba << ns->shift,
 						    nlb << ns->shift));
@@ -129,7 +134,11 @@ static u16 ndbg_check_pi(struct ndbg_cmd *cmd, struct ndbg_pi *to,
 	if (!*pi)
 		return NVME_SC_SUCCESS;
 	if ((prinfo & NDBG_PI_ACT) && c->opcode != nvme_cmd_read &&
-	    c->opcode != nvme_cmd_write)
+	    c->opcode != nvme_cmd_write && c->opcode != nvme_cmd_zone_append)
+		return NVME_SC_INVALID_PI | NVME_STATUS_DNR;
+	/* Who does not know the address cannot know the reference tag. */
+	if (c->opcode == nvme_cmd_zone_append &&
+	    !(le16_to_cpu(c->control) & NVME_RW_APPEND_PIREMAP))
 		return NVME_SC_INVALID_PI | NVME_STATUS_DNR;
 	return ndbg_pi_init(to, cmd->ns, ndbg_slba(cmd), prinfo,
 			    le32_to_cpu(c->reftag), le16_to_cpu(c->lbat),
@@ -156,9 +165,21 @@ static u16 ndbg_check_tuples(struct ndbg_cmd *cmd, const struct ndbg_pi *pi)
 	return status;
 }
 
-static u16 ndbg_check_writable(struct ndbg_cmd *cmd)
+/* By write protection, and by its zone. */
+static u16 ndbg_check_writable(struct ndbg_cmd *cmd, u64 slba)
 {
-	return ndbg_ns_writable(cmd->ns, ndbg_slba(cmd), ndbg_nlb(cmd));
+	u16 status = ndbg_ns_writable(cmd->ns, slba, ndbg_nlb(cmd));
+
+	return status ?: ndbg_zone_may_write(cmd->ns, slba, ndbg_nlb(cmd));
+}
+
+/* The first block that is written: Zone Append says which zone it is in. */
+static u16 ndbg_place(struct ndbg_cmd *cmd, u64 *slba)
+{
+	*slba = ndbg_slba(cmd);
+	if (cmd->sqe.common.opcode != nvme_cmd_zone_append)
+		return NVME_SC_SUCCESS;
+	return ndbg_zone_place(cmd->ns, ndbg_slba(cmd), slba);
 }
 
 /* What reads is good so far if @status is. What it does with each part is @look. */
@@ -174,7 +195,7 @@ static u16 ndbg_look(struct ndbg_cmd *cmd, u16 status,
 	if (!status)
 		status = ndbg_check_pi(cmd, &said, &pi);
 	if (!status)
-		status = ndbg_check_written(ns, ndbg_slba(cmd), ndbg_nlb(cmd));
+		status = ndbg_check_readable(ns, ndbg_slba(cmd), ndbg_nlb(cmd));
 	if (status)
 		return status;
 	ndbg_host_init(&host, cmd, pi);
@@ -189,6 +210,8 @@ static u16 ndbg_look(struct ndbg_cmd *cmd, u16 status,
  * ndbg_max_cached - may what a command writes be in the volatile write cache?
  * @cmd: a Write or Copy, which have Force Unit Access in the same place
  *
+ * Write pointers are durable, so what is before them is, too.
+ *
  * Return: most pages of the namespace that may be, 0 if it has to be durable when
  * the command completes.
  */
@@ -196,7 +219,8 @@ unsigned long ndbg_max_cached(const struct ndbg_cmd *cmd)
 {
 	struct ndbg_ctrl *ctrl = ndbg_cmd_ctrl(cmd);
 
-	if ((le16_to_cpu(cmd->sqe.rw.control) & NVME_RW_FUA) ||
+	if (ndbg_is_zoned(cmd->ns) ||
+	    (le16_to_cpu(cmd->sqe.rw.control) & NVME_RW_FUA) ||
 	    !(READ_ONCE(ctrl->features[NVME_FEAT_VOLATILE_WC]) & NDBG_WCE))
 		return 0;
 	return DIV_ROUND_UP(ctrl->subsys->config.write_cache, PAGE_SIZE);
@@ -222,60 +246,97 @@ u16 ndbg_flush_subsys(struct ndbg_cmd *cmd)
 	return NVME_SC_SUCCESS;
 }
 
-static u16 ndbg_write(struct ndbg_cmd *cmd)
+/* Beyond the write pointer there is nothing, even if it could not all be written. */
+static u16 ndbg_write_blocks(struct ndbg_cmd *cmd, u64 slba,
+			     const struct ndbg_pi *pi)
 {
+	u64 pos = slba << cmd->ns->shift, len = ndbg_nlb(cmd) << cmd->ns->shift;
 	struct ndbg_ns *ns = cmd->ns;
-	u16 status = ndbg_check_rw(cmd);
 	struct ndbg_host host;
-	struct ndbg_pi *pi, said;
 	int err;
 
+	ndbg_host_init(&host, cmd, pi);
+	err = ndbg_store_write(&ns->store, pos, len, &host,
+			       ndbg_max_cached(cmd));
+	if (!err)
+		cmd->bytes = len;
+	else if (ndbg_is_zoned(ns))
+		ndbg_store_zero(&ns->store, pos, len);
+	return ndbg_media_status(err);
+}
+
+/* Write, or Zone Append, which says where it has written. */
+static u16 ndbg_write(struct ndbg_cmd *cmd)
+{
+	bool append = cmd->sqe.common.opcode == nvme_cmd_zone_append;
+	u16 status = ndbg_check_rw(cmd);
+	struct ndbg_pi *pi, said;
+	u64 slba;
+
 	if (!status)
-		status = ndbg_check_writable(cmd);
+		status = ndbg_place(cmd, &slba);
+	if (!status)
+		status = ndbg_check_writable(cmd, slba);
 	if (!status)
 		status = ndbg_check_pi(cmd, &said, &pi);
 	if (!status && pi)
 		status = ndbg_check_tuples(cmd, pi);
 	if (status)
 		return status;
-	ndbg_host_init(&host, cmd, pi);
-	err = ndbg_store_write(&ns->store, ndbg_slba(cmd) << ns->shift,
-			       ndbg_nlb(cmd) << ns->shift, &host,
-			       ndbg_max_cached(cmd));
-	if (!err)
-		cmd->bytes = ndbg_nlb(cmd) << ns->shift;
-	return ndbg_media_status(err);
+	if (pi)
+		ndbg_pi_move(pi, slba);
+	status = ndbg_write_blocks(cmd, slba, pi);
+	if (status)
+		return status;
+	ndbg_zone_wrote(cmd->ns, slba, ndbg_nlb(cmd));
+	if (append)
+		cmd->result.u64 = cpu_to_le64(slba);
+	return NVME_SC_SUCCESS;
 }
 
 /* It moves no data, and may be as large as the command can say. */
 static u16 ndbg_write_uncorrectable(struct ndbg_cmd *cmd)
 {
+	u64 slba = ndbg_slba(cmd), nlb = ndbg_nlb(cmd);
 	struct ndbg_ns *ns = cmd->ns;
 	u16 status;
+	int err;
 
-	if (!ndbg_range_ok(ns, ndbg_slba(cmd), ndbg_nlb(cmd)))
+	if (!ndbg_range_ok(ns, slba, nlb))
 		return NVME_SC_LBA_RANGE | NVME_STATUS_DNR;
-	status = ndbg_check_writable(cmd);
+	status = ndbg_check_writable(cmd, slba);
 	if (status)
 		return status;
-	return ndbg_media_status(ndbg_store_spoil(&ns->store,
-						  ndbg_slba(cmd) << ns->shift,
-						  ndbg_nlb(cmd) << ns->shift));
+	err = ndbg_store_spoil(&ns->store, slba << ns->shift, nlb << ns->shift);
+	ndbg_zone_wrote(ns, slba, err ? 0 : nlb);
+	return ndbg_media_status(err);
 }
 
 /* With or without the Deallocate bit: what is deallocated reads as zeroes. */
 static u16 ndbg_write_zeroes(struct ndbg_cmd *cmd)
 {
-	struct ndbg_ns *ns = cmd->ns;
 	u16 status = ndbg_check_range(cmd, NDBG_WZSL + NDBG_PAGE_SHIFT);
+	u64 slba = ndbg_slba(cmd), nlb = ndbg_nlb(cmd);
+	struct ndbg_ns *ns = cmd->ns;
 
 	if (!status)
-		status = ndbg_check_writable(cmd);
+		status = ndbg_check_writable(cmd, slba);
 	if (status)
 		return status;
-	cmd->bytes = ndbg_nlb(cmd) << ns->shift;
-	ndbg_store_zero(&ns->store, ndbg_slba(cmd) << ns->shift, cmd->bytes);
+	cmd->bytes = nlb << ns->shift;
+	ndbg_store_zero(&ns->store, slba << ns->shift, cmd->bytes);
+	ndbg_zone_wrote(ns, slba, nlb);
 	return NVME_SC_SUCCESS;
+}
+
+static u16 ndbg_alone(struct ndbg_cmd *cmd, u16 (*write)(struct ndbg_cmd *cmd))
+{
+	u16 status;
+
+	ndbg_zones_lock(cmd->ns);
+	status = write(cmd);
+	ndbg_zones_unlock(cmd->ns);
+	return status;
 }
 
 static bool ndbg_is_deallocate(const struct ndbg_cmd *cmd)
@@ -357,6 +418,8 @@ bool ndbg_io_is_long(const struct ndbg_cmd *cmd)
 	case nvme_cmd_verify:
 	case nvme_cmd_dsm:
 	case nvme_cmd_copy:
+	case nvme_cmd_zone_mgmt_send:
+	case nvme_cmd_zone_mgmt_recv:
 		return true;
 	default:
 		return false;
@@ -374,12 +437,16 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 		/* Limited Retry asks for nothing: there is nothing to retry. */
 		return ndbg_look(cmd, ndbg_check_rw(cmd), ndbg_store_read);
 	case nvme_cmd_write:
-		return ndbg_write(cmd);
+		return ndbg_alone(cmd, ndbg_write);
+	case nvme_cmd_zone_append:
+		if (!ndbg_is_zoned(cmd->ns))
+			return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
+		return ndbg_alone(cmd, ndbg_write);
 	case nvme_cmd_flush:
 		ndbg_store_flush(&cmd->ns->store);
 		return NVME_SC_SUCCESS;
 	case nvme_cmd_write_uncor:
-		return ndbg_write_uncorrectable(cmd);
+		return ndbg_alone(cmd, ndbg_write_uncorrectable);
 	case nvme_cmd_compare:
 		return ndbg_look(cmd, ndbg_check_rw(cmd), ndbg_store_compare);
 	case nvme_cmd_verify:
@@ -387,11 +454,15 @@ static u16 ndbg_dispatch(struct ndbg_cmd *cmd)
 						       NDBG_PAGE_SHIFT),
 				 ndbg_store_verify);
 	case nvme_cmd_write_zeroes:
-		return ndbg_write_zeroes(cmd);
+		return ndbg_alone(cmd, ndbg_write_zeroes);
 	case nvme_cmd_dsm:
 		return ndbg_dsm(cmd);
 	case nvme_cmd_copy:
 		return ndbg_copy(cmd);
+	case nvme_cmd_zone_mgmt_send:
+		return ndbg_zone_send(cmd);
+	case nvme_cmd_zone_mgmt_recv:
+		return ndbg_zone_receive(cmd);
 	default:
 		return NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
 	}
@@ -422,7 +493,8 @@ static void ndbg_count_smart(const struct ndbg_cmd *cmd)
 	if (opcode == nvme_cmd_read || opcode == nvme_cmd_compare) {
 		atomic64_inc(&smart->reads);
 		atomic64_add(cmd->bytes, &smart->bytes_read);
-	} else if (opcode == nvme_cmd_write || copy) {
+	} else if (opcode == nvme_cmd_write ||
+		   opcode == nvme_cmd_zone_append || copy) {
 		atomic64_inc(&smart->writes);
 		atomic64_add(cmd->bytes, &smart->bytes_written);
 	}
@@ -448,6 +520,13 @@ static u16 ndbg_io_ns(struct ndbg_cmd *cmd)
 	return status;
 }
 
+/* A host that enables the NVM command set alone has no zoned namespaces. */
+static bool ndbg_has_csi(const struct ndbg_ctrl *ctrl, const struct ndbg_ns *ns)
+{
+	return !ndbg_is_zoned(ns) ||
+	       (READ_ONCE(ctrl->cc) & NVME_CC_CSS_MASK) == NVME_CC_CSS_CSI;
+}
+
 /**
  * ndbg_io_cmd - execute a command of the NVM command set
  * @cmd: command, from an I/O queue
@@ -466,7 +545,7 @@ u16 ndbg_io_cmd(struct ndbg_cmd *cmd)
 	if (!ndbg_nsid_valid(subsys, nsid))
 		return NVME_SC_INVALID_NS | NVME_STATUS_DNR;
 	cmd->ns = ndbg_ns_find(subsys, nsid);
-	if (!cmd->ns)
+	if (!cmd->ns || !ndbg_has_csi(ndbg_cmd_ctrl(cmd), cmd->ns))
 		return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
 	return ndbg_io_ns(cmd);
 }

@@ -36,7 +36,7 @@ static void ndbg_log_firmware(struct nvme_fw_slot_info_log *log)
 	ndbg_pad((char *)&log->frs[0], sizeof(log->frs[0]), NDBG_FIRMWARE);
 }
 
-static void ndbg_log_effects(struct ndbg_ctrl *ctrl,
+static void ndbg_log_effects(struct ndbg_ctrl *ctrl, u8 csi,
 			     struct nvme_effects_log *log)
 {
 	const __le32 plain = cpu_to_le32(NVME_CMD_EFFECTS_CSUPP);
@@ -60,6 +60,11 @@ static void ndbg_log_effects(struct ndbg_ctrl *ctrl,
 	log->iocs[nvme_cmd_dsm] = writes;
 	if (ctrl->subsys->config.copy)
 		log->iocs[nvme_cmd_copy] = writes;
+	if (csi != NVME_CSI_ZNS)
+		return;
+	log->iocs[nvme_cmd_zone_mgmt_send] = writes;
+	log->iocs[nvme_cmd_zone_mgmt_recv] = plain;
+	log->iocs[nvme_cmd_zone_append] = writes;
 }
 
 static unsigned int ndbg_count_active(struct ndbg_subsys *subsys)
@@ -113,7 +118,7 @@ static size_t ndbg_log_size(struct ndbg_cmd *cmd)
 	case NVME_LOG_CHANGED_NS:
 		return NVME_MAX_CHANGED_NAMESPACES * sizeof(__le32);
 	case NVME_LOG_CMD_EFFECTS:
-		return c->csi == NVME_CSI_NVM ?
+		return c->csi == NVME_CSI_NVM || c->csi == NVME_CSI_ZNS ?
 			sizeof(struct nvme_effects_log) : 0;
 	case NVME_LOG_ANA:
 		if (!subsys->config.multipath)
@@ -144,7 +149,7 @@ static void ndbg_log_fill(struct ndbg_cmd *cmd, void *log, size_t size)
 		ndbg_changed_list(ctrl, log, clear);
 		break;
 	case NVME_LOG_CMD_EFFECTS:
-		ndbg_log_effects(ctrl, log);
+		ndbg_log_effects(ctrl, c->csi, log);
 		break;
 	case NVME_LOG_ANA:
 		if (clear)

@@ -58,6 +58,7 @@ struct ndbg_ns *ndbg_ns_create(struct ndbg_subsys *subsys, u32 nsid,
 	ns->shift = ilog2(ns->config.block_size);
 	ndbg_derive_uuid(&ns->uuid, subsys->nqn, salt);
 	ndbg_store_init(&ns->store, ndbg_ns_memory(ns));
+	ndbg_zones_init(ns);
 	ret = xa_insert(&subsys->namespaces, nsid, ns, GFP_NOIO);
 	if (ret) {
 		kfree(ns);
@@ -72,6 +73,7 @@ struct ndbg_ns *ndbg_ns_create(struct ndbg_subsys *subsys, u32 nsid,
  */
 void ndbg_ns_free(struct ndbg_ns *ns)
 {
+	ndbg_zones_forget(ns, 0);
 	ndbg_store_exit(&ns->store);
 	kfree(ns);
 }
@@ -148,7 +150,8 @@ void ndbg_ns_remove(struct ndbg_ns *ns)
 
 /*
  * Commands beyond a new, lower end are refused from now on; those that were let
- * in are waited for before what lies there is forgotten.
+ * in are waited for before what lies there is forgotten, and with it a zone that is
+ * not whole any more.
  */
 static void ndbg_ns_resize(struct ndbg_ns *ns, u64 size)
 {
@@ -158,12 +161,14 @@ static void ndbg_ns_resize(struct ndbg_ns *ns, u64 size)
 	if (size >= old)
 		return;
 	ndbg_subsys_sync(ns->subsys);
+	ndbg_zones_forget(ns, size);
+	size = ndbg_ns_bytes(ns);
 	ndbg_store_zero(&ns->store, size, old - size);
 }
 
 /*
  * All data goes. Until it has, commands end with Format in Progress. @field is
- * what it is formatted with: block size or protection information.
+ * what it is formatted with: block size, protection information, zones.
  */
 static void ndbg_ns_format(struct ndbg_ns *ns, u64 *field, u64 val)
 {
@@ -173,6 +178,7 @@ static void ndbg_ns_format(struct ndbg_ns *ns, u64 *field, u64 val)
 		WRITE_ONCE(ns->state, NDBG_NS_FORMAT);
 		ndbg_subsys_sync(ns->subsys);
 	}
+	ndbg_zones_forget(ns, 0);
 	ndbg_store_zero(&ns->store, 0, ns->config.size);
 	WRITE_ONCE(*field, val);
 	WRITE_ONCE(ns->shift, ilog2(ns->config.block_size));
@@ -209,7 +215,8 @@ void ndbg_ns_change(struct ndbg_ns *ns, u64 *field, u64 val)
 		return ndbg_ns_change_ro(ns, field, val);
 	if (field == &config->size)
 		ndbg_ns_resize(ns, val);
-	else if (field == &config->block_size || field == &config->pi)
+	else if (field == &config->block_size || field == &config->pi ||
+		 field == &config->zone_size || field == &config->zone_capacity)
 		ndbg_ns_format(ns, field, val);
 	else
 		WRITE_ONCE(*field, val);
@@ -229,6 +236,7 @@ void ndbg_ns_defaults(struct ndbg_ns *ns)
 	struct ndbg_config config;
 
 	ndbg_params_get(&config);
+	ndbg_zones_forget(ns, 0);
 	ndbg_store_zero(&ns->store, 0, ns->config.size);
 	ns->config = config.ns;
 	WRITE_ONCE(ns->shift, ilog2(ns->config.block_size));
@@ -279,6 +287,9 @@ static const u8 ndbg_ops[256] = {
 	[nvme_cmd_write_zeroes]	= NDBG_OP_WRITE_ZEROES,
 	[nvme_cmd_dsm]		= NDBG_OP_DSM,
 	[nvme_cmd_copy]		= NDBG_OP_COPY,
+	[nvme_cmd_zone_mgmt_send] = NDBG_OP_ZONE_SEND,
+	[nvme_cmd_zone_mgmt_recv] = NDBG_OP_ZONE_RECEIVE,
+	[nvme_cmd_zone_append]	= NDBG_OP_ZONE_APPEND,
 };
 
 static const char *const ndbg_op_names[NDBG_NR_OPS] = {
@@ -292,6 +303,9 @@ static const char *const ndbg_op_names[NDBG_NR_OPS] = {
 	[NDBG_OP_WRITE_ZEROES]	= "write_zeroes",
 	[NDBG_OP_DSM]		= "dsm",
 	[NDBG_OP_COPY]		= "copy",
+	[NDBG_OP_ZONE_SEND]	= "zone_send",
+	[NDBG_OP_ZONE_RECEIVE]	= "zone_receive",
+	[NDBG_OP_ZONE_APPEND]	= "zone_append",
 };
 
 /**

@@ -19,6 +19,8 @@
  *   for the commands of all controllers, see ndbg_subsys_sync().
  * - ndbg_ctrl.regs_lock (a mutex) orders registers, features and Connect. Who
  *   holds it may wait for ndbg_ctrl.media, so inside of that nobody takes it.
+ * - ndbg_ns.zones_lock (a mutex) orders what is written to a zoned namespace, and
+ *   the states of its zones; it is taken inside of ndbg_ctrl.media.
  * - ndbg_events.lock and ndbg_ctrl.running_lock are innermost; the latter may be
  *   taken inside of ndbg_subsys.faults_lock. ndbg_time.lock is innermost, too.
  * - A command that waits (ndbg_park()) holds none of these.
@@ -32,7 +34,9 @@
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/math64.h>
 #include <linux/mempool.h>
+#include <linux/mutex.h>
 #include <linux/nvme.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -58,7 +62,8 @@
 #define NDBG_WZSL		13	/* 2^13 * 4 KiB = 32 MiB per Write Zeroes */
 #define NDBG_VSL		16	/* 2^16 * 4 KiB = 256 MiB per Verify */
 #define NDBG_PAGE_SHIFT		12	/* CAP.MPSMIN, the unit of all three above */
-#define NDBG_NR_FEATURES	(NVME_FEAT_KATO + 1)
+#define NDBG_FEAT_CMD_SETS	0x19	/* I/O Command Set Profile */
+#define NDBG_NR_FEATURES	(NDBG_FEAT_CMD_SETS + 1)
 #define NDBG_KAS_MS		100	/* granularity of the keep-alive timeout */
 
 /* Largest list a command has: 256 of struct ndbg_source. */
@@ -85,6 +90,9 @@ enum ndbg_op {
 	NDBG_OP_WRITE_ZEROES,
 	NDBG_OP_DSM,
 	NDBG_OP_COPY,
+	NDBG_OP_ZONE_SEND,
+	NDBG_OP_ZONE_RECEIVE,
+	NDBG_OP_ZONE_APPEND,
 	NDBG_NR_OPS,
 };
 
@@ -110,6 +118,8 @@ struct ndbg_op_stats {
  * @err_recovery: feature 05h
  * @uuid:	UUID and NGUID
  * @store:	its data
+ * @zones_lock:	@zones, and the right to write to them
+ * @zones:	struct ndbg_zone by index, see zoned.c
  * @stats:	by enum ndbg_op
  */
 struct ndbg_ns {
@@ -123,6 +133,9 @@ struct ndbg_ns {
 	u32			err_recovery;
 	uuid_t			uuid;
 	struct ndbg_store	store;
+	/* also held while a zone is written */
+	struct mutex		zones_lock;
+	struct xarray		zones;
 	struct ndbg_op_stats	stats[NDBG_NR_OPS];
 };
 
@@ -345,7 +358,7 @@ struct ndbg_events {
  * @fatal:	a fault has it answer nothing but fabrics commands; with CSTS.CFS
  * @kato:	keep-alive timeout in ms, 0 = off
  * @kato_work:	fires when the host has been silent for too long
- * @features:	current values of features 01h..0Fh
+ * @features:	current values of features 01h..19h
  * @behavior:	feature 16h
  */
 struct ndbg_ctrl {
@@ -411,13 +424,35 @@ static inline bool ndbg_cmd_dead(struct ndbg_cmd *cmd)
 	       READ_ONCE(cmd->ns->state) != NDBG_NS_ON;
 }
 
+/* Does a namespace consist of zones? That does not change while it is active. */
+static inline bool ndbg_is_zoned(const struct ndbg_ns *ns)
+{
+	return ns->config.zone_size;
+}
+
+/**
+ * ndbg_ns_bytes - size of a namespace
+ * @ns: namespace
+ *
+ * Return: bytes, of whole zones if it has any.
+ */
+static inline u64 ndbg_ns_bytes(const struct ndbg_ns *ns)
+{
+	u64 size = READ_ONCE(ns->config.size), rem;
+
+	if (!ndbg_is_zoned(ns))
+		return size;
+	div64_u64_rem(size, ns->config.zone_size, &rem);
+	return size - rem;
+}
+
 /**
  * ndbg_ns_blocks - size of a namespace in logical blocks
  * @ns: namespace
  */
 static inline u64 ndbg_ns_blocks(const struct ndbg_ns *ns)
 {
-	return READ_ONCE(ns->config.size) >> READ_ONCE(ns->shift);
+	return ndbg_ns_bytes(ns) >> READ_ONCE(ns->shift);
 }
 
 /* control.c: configfs */
@@ -533,8 +568,23 @@ void ndbg_flush_all(struct ndbg_subsys *subsys);
 u16 ndbg_flush_subsys(struct ndbg_cmd *cmd);
 unsigned long ndbg_max_cached(const struct ndbg_cmd *cmd);
 bool ndbg_range_ok(const struct ndbg_ns *ns, u64 slba, u64 nlb);
-u16 ndbg_check_written(struct ndbg_ns *ns, u64 slba, u64 nlb);
+u16 ndbg_check_readable(struct ndbg_ns *ns, u64 slba, u64 nlb);
 u16 ndbg_media_status(int err);
+
+/* zoned.c: controller side; zones */
+void ndbg_zones_init(struct ndbg_ns *ns);
+void ndbg_zones_forget(struct ndbg_ns *ns, u64 pos);
+void ndbg_zones_power_cycle(struct ndbg_ns *ns);
+int ndbg_zone_break(struct ndbg_ns *ns, u64 pos, bool offline);
+u16 ndbg_zones_identify(const struct ndbg_ns *ns, struct nvme_id_ns_zns *id);
+u16 ndbg_zones_readable(struct ndbg_ns *ns, u64 slba, u64 nlb);
+void ndbg_zones_lock(struct ndbg_ns *ns);
+void ndbg_zones_unlock(struct ndbg_ns *ns);
+u16 ndbg_zone_place(struct ndbg_ns *ns, u64 zslba, u64 *slba);
+u16 ndbg_zone_may_write(struct ndbg_ns *ns, u64 slba, u64 nlb);
+void ndbg_zone_wrote(struct ndbg_ns *ns, u64 slba, u64 nlb);
+u16 ndbg_zone_send(struct ndbg_cmd *cmd);
+u16 ndbg_zone_receive(struct ndbg_cmd *cmd);
 
 /* copy.c: controller side; the Copy command */
 u16 ndbg_copy(struct ndbg_cmd *cmd);

@@ -37,6 +37,20 @@ u16 ndbg_pi_init(struct ndbg_pi *pi, const struct ndbg_ns *ns, u64 slba,
 	return NVME_SC_SUCCESS;
 }
 
+/**
+ * ndbg_pi_move - the blocks are elsewhere than the command says: Zone Append
+ * @pi: what it says of the tuples, which have been checked
+ * @slba: first logical block
+ */
+void ndbg_pi_move(struct ndbg_pi *pi, u64 slba)
+{
+	u64 pos = slba << pi->shift;
+
+	pi->remap = (pos - pi->pos) >> pi->shift;
+	pi->ref += pi->remap;
+	pi->pos = pos;
+}
+
 static u32 ndbg_pi_ref(const struct ndbg_pi *pi, u64 pos)
 {
 	return pi->ref + ((pos - pi->pos) >> pi->shift);
@@ -85,6 +99,17 @@ u16 ndbg_pi_check_block(const struct ndbg_pi *pi, u64 pos, const void *block,
 	if (pi->prinfo & NDBG_PI_GUARD)
 		guard = crc_t10dif(block, 1 << pi->shift);
 	return ndbg_pi_check(pi, pos, guard, tuple);
+}
+
+/**
+ * ndbg_pi_remap - have a tuple that has moved fit its block again
+ * @pi: see ndbg_pi_move()
+ * @tuple: as the host has sent it
+ */
+void ndbg_pi_remap(const struct ndbg_pi *pi, struct t10_pi_tuple *tuple)
+{
+	if (tuple->app_tag != T10_PI_APP_ESCAPE)
+		be32_add_cpu(&tuple->ref_tag, pi->remap);
 }
 
 /**

@@ -29,6 +29,7 @@ struct ndbg_ns;
  * @app:	application tag, to be checked or made
  * @app_mask:	which bits of it are checked
  * @ref:	reference tag of the first block; that of the next is one more
+ * @remap:	what is added to reference tags that are written
  */
 struct ndbg_pi {
 	u64		pos;
@@ -37,14 +38,17 @@ struct ndbg_pi {
 	u16		app;
 	u16		app_mask;
 	u32		ref;
+	u32		remap;
 };
 
 u16 ndbg_pi_init(struct ndbg_pi *pi, const struct ndbg_ns *ns, u64 slba,
 		 u8 prinfo, u32 ref, u16 app, u16 app_mask);
+void ndbg_pi_move(struct ndbg_pi *pi, u64 slba);
 u16 ndbg_pi_check(const struct ndbg_pi *pi, u64 pos, u16 guard,
 		  const struct t10_pi_tuple *tuple);
 u16 ndbg_pi_check_block(const struct ndbg_pi *pi, u64 pos, const void *block,
 			const struct t10_pi_tuple *tuple);
+void ndbg_pi_remap(const struct ndbg_pi *pi, struct t10_pi_tuple *tuple);
 void ndbg_pi_make(const struct ndbg_pi *pi, u64 pos, const void *block,
 		  struct t10_pi_tuple *tuple);
 

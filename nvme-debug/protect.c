@@ -82,6 +82,7 @@ void ndbg_ns_power_cycle(struct ndbg_ns *ns, u32 seed)
 	ndbg_store_power_cut(&ns->store, seed,
 			     max(ns->config.block_size,
 				 ns->config.physical_block_size));
+	ndbg_zones_power_cycle(ns);
 	ns->err_recovery = 0;
 	if (ns->write_protect == NVME_NS_WRITE_PROTECT_POWER_CYCLE)
 		ns->write_protect = NVME_NS_NO_WRITE_PROTECT;

@@ -412,11 +412,13 @@ static void ndbg_write_tuple(struct ndbg_page *page, u64 pos,
 {
 	struct t10_pi_tuple *tuple = ndbg_tuple(page, pos);
 
-	if (host->tuples)
+	if (host->tuples) {
 		ndbg_data_get(host->tuples, tuple, sizeof(*tuple));
-	else
+		ndbg_pi_remap(host->pi, tuple);
+	} else {
 		ndbg_pi_make(host->pi, pos, page->data + offset_in_page(pos),
 			     tuple);
+	}
 }
 
 static void ndbg_write_part(struct ndbg_page *page, u64 pos, size_t len,

@@ -121,6 +121,7 @@ static u64 ndbg_cost(const struct ndbg_time_config *c, const struct ndbg_cmd *cm
 		per_kib = c->read_per_kib;
 		break;
 	case nvme_cmd_write:
+	case nvme_cmd_zone_append:
 		fixed = c->write_fixed;
 		per_kib = c->write_per_kib;
 		break;
@@ -155,6 +156,7 @@ static u64 ndbg_moved(const struct ndbg_cmd *cmd)
 	switch (cmd->sqe.common.opcode) {
 	case nvme_cmd_read:
 	case nvme_cmd_write:
+	case nvme_cmd_zone_append:
 	case nvme_cmd_compare:
 	case nvme_cmd_verify:
 		return cmd->bytes;

@@ -48,8 +48,8 @@ static const u8 admin_opcodes[] = {
 	ADMIN_GET_LOG,	    ADMIN_IDENTIFY,   ADMIN_ABORT, ADMIN_SET_FEATURES,
 	ADMIN_GET_FEATURES, ADMIN_KEEP_ALIVE, FABRICS
 };
-static const u8 io_opcodes[] = { IO_FLUSH, 0x01, 0x02, 0x04,   0x05,
-				 0x08,	   0x09, 0x0c, IO_COPY };
+static const u8 io_opcodes[] = { IO_FLUSH, 0x01, 0x02,	  0x04, 0x05, 0x08,
+				 0x09,	   0x0c, IO_COPY, 0x79, 0x7a, 0x7d };
 
 static struct t_rng rng;
 static u32 active[8];

@@ -16,16 +16,19 @@ nqn=nqn.test:fuzz
 sub=$subsystems/$nqn
 count=${T_FUZZ:-2000} seed=${T_SEED:-1}
 
-# Namespaces 1 and 2 are active, 3 is not; limits that random numbers often meet.
+# Namespaces 1, 2 and 4, which is zoned, are active, 3 is not; limits that random numbers often
+# meet.
 start() {
 	mkdir $sub
 	set_attrs $sub multipath=0 copy_formats=15
 	make_ns $sub 1 size=16M mssrl=512 mcl=1024 msrc=31
 	make_ns $sub 2 size=16M block_size=4096
 	mkdir $sub/namespaces/3
+	make_ns $sub 4 size=16M zone_size=64K zone_capacity=32K max_active=8 max_open=4
 	connect $nqn fuzz -k 120
 	wait_for 20 ns_disk $nqn 1
 	wait_for 20 ns_disk $nqn 2
+	wait_for 20 ns_disk $nqn 4
 }
 
 # serves NSID: what is written there, and copied, is there. Elsewhere blocks may be
@@ -41,6 +44,17 @@ serves() {
 		"$(dd if="$d" bs=4k count=1 iflag=direct status=none | sha256sum)"
 }
 
+# The same of namespace 4: its first zone takes a write, and can be reset.
+serves_zones() {
+	local d
+	d=$(ns_disk $nqn 4)
+	check 'zones can be reset' blkzone reset "$d"
+	head -c 4096 /dev/urandom >"$tmp/block"
+	check 'and written' dd if="$tmp/block" of="$d" bs=4k count=1 oflag=direct
+	check_equal 'that is there' "$(dd if="$d" bs=4k count=1 iflag=direct status=none | sha256sum)" \
+		"$(sha256sum <"$tmp/block")"
+}
+
 modprobe nvme-debug i_know=1
 modprobe nvme-raw
 canary=$(attach canary)
@@ -49,7 +63,7 @@ before=$(sum "$canary" 0 4)
 start
 dev=/dev/$(ctrl_of fuzz)
 status=0
-nvme_raw_fuzz "$dev" "$count" "$seed" 1 2 || status=$?
+nvme_raw_fuzz "$dev" "$count" "$seed" 1 2 4 || status=$?
 check_equal "$count commands, seed $seed" $status 0
 check 'the controller is there' has "/sys/class/nvme/${dev#/dev/}/state" live
 check 'and says who it is' nvme id-ctrl "$dev"
@@ -57,6 +71,7 @@ check 'and says who it is' nvme id-ctrl "$dev"
 nvme reset "$dev"
 serves 1
 serves 2
+serves_zones
 check_equal 'another subsystem is what it was' "$(sum "$canary" 0 4)" "$before"
 nvme disconnect -n $nqn >/dev/null
 remove_subsys $sub

@@ -18,7 +18,8 @@ sub=$subsystems/$nqn
 
 test_namespace_values() {
 	local ns=$sub/namespaces/1 before
-	local all=(size memory block_size physical_block_size pi mssrl mcl msrc ro_start ro_size uuid)
+	local all=(size memory block_size physical_block_size pi zone_size zone_capacity max_active
+		max_open mssrl mcl msrc ro_start ro_size uuid)
 	before=$(cd "$ns" && cat "${all[@]}" enable)
 	refused "$ns/size" "${numbers[@]}" 0 1 4095 4097 1048577 17T 64Q KK -4096 1m \
 		18446744073709551615K 9999999999999T
@@ -40,16 +41,18 @@ test_namespace_values() {
 	check_equal 'refused values leave the old ones' \
 		"$(cd "$ns" && cat "${all[@]}" enable)" "$before"
 	set_attrs "$ns" size=1M size=16T size=0x100000 memory=4K memory=0 block_size=4096 \
-		physical_block_size=4096 pi=1 mssrl=1 mssrl=65535 mcl=1 mcl=4294967295 msrc=0 msrc=255 \
+		physical_block_size=4096 pi=1 zone_size=0 zone_size=16T zone_capacity=0 zone_capacity=4K \
+		max_active=0 max_active=16777216 max_open=0 max_open=16777216 \
+		mssrl=1 mssrl=65535 mcl=1 mcl=4294967295 msrc=0 msrc=255 \
 		ro_start=4K ro_start=16T ro_size=0 ro_size=4096 \
 		uuid=12345678-1234-1234-1234-123456789abc
 	check_equal 'the ends of each range are taken' \
 		"$(cd "$ns" && cat "${all[@]}" | xargs)" \
-		'1048576 0 4096 4096 1 65535 4294967295 255 17592186044416 4096 12345678-1234-1234-1234-123456789abc'
+		'1048576 0 4096 4096 1 17592186044416 4096 16777216 16777216 65535 4294967295 255 17592186044416 4096 12345678-1234-1234-1234-123456789abc'
 	echo all >"$ns/reset"
 	check_equal 'reset: as the module parameters say, but for the UUID' \
 		"$(cd "$ns" && cat "${all[@]}" | xargs)" \
-		'268435456 0 512 512 0 8192 65536 127 0 0 12345678-1234-1234-1234-123456789abc'
+		'268435456 0 512 512 0 0 0 0 0 8192 65536 127 0 0 12345678-1234-1234-1234-123456789abc'
 }
 
 test_subsystem_values() {
@@ -419,7 +422,7 @@ test_modinfo() {
 			'Invalid argument'
 		echo "$default" >$params/"$name"
 	done < <(modinfo -p nvme-debug)
-	check_equal 'modinfo: parameters with unit, range and default' $nr 14
+	check_equal 'modinfo: parameters with unit, range and default' $nr 18
 }
 
 modprobe nvme-debug i_know=1
