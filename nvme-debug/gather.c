@@ -58,6 +58,18 @@ static int ndbg_gather_tuples(struct ndbg_gather *g, u64 src, size_t len)
 	return err;
 }
 
+/* A whole page changes hands; it is not seen any more then. */
+static void ndbg_take_part(struct ndbg_gather *g, u64 src, size_t len)
+{
+	if (len == PAGE_SIZE) {
+		swap(g->now.data, g->seen.data);
+		g->from = NULL;
+	} else {
+		memcpy(g->now.data + offset_in_page(g->dst),
+		       g->seen.data + offset_in_page(src), len);
+	}
+}
+
 /* Gather @len bytes that lie in one page on both sides. */
 static int ndbg_gather_part(struct ndbg_gather *g, struct ndbg_store *from,
 			    u64 src, size_t len)
@@ -72,8 +84,7 @@ static int ndbg_gather_part(struct ndbg_gather *g, struct ndbg_store *from,
 	err = ndbg_gather_tuples(g, src, len);
 	if (err)
 		return err;
-	memcpy(g->now.data + offset_in_page(g->dst),
-	       g->seen.data + offset_in_page(src), len);
+	ndbg_take_part(g, src, len);
 	g->now.written |= (g->seen.written & units) >> ndbg_unit(src)
 			  << ndbg_unit(g->dst);
 	g->dst += len;
@@ -87,7 +98,7 @@ static void ndbg_put_part(struct ndbg_page *page, u64 pos, size_t len, void *ctx
 	const struct ndbg_gather *g = ctx;
 	unsigned int first = ndbg_unit(pos), nr = len >> SECTOR_SHIFT;
 
-	ndbg_zero_units(page, pos, len);
+	ndbg_forget_units(page, pos, len);
 	memcpy(page->data + offset_in_page(pos),
 	       g->now.data + offset_in_page(pos), len);
 	if (g->to_pi)

@@ -42,15 +42,21 @@ void ndbg_mark_written(struct ndbg_page *page, unsigned long units)
 	page->bad &= ~units;
 }
 
-/* Not written, in a page that is there. */
-void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len)
+/* All but the data, of what is not written or about to be. */
+void ndbg_forget_units(struct ndbg_page *page, u64 pos, size_t len)
 {
 	unsigned int first = ndbg_unit(pos), nr = len >> SECTOR_SHIFT;
 
-	memset(page->data + offset_in_page(pos), 0, len);
 	memcpy(&page->pi[first], &ndbg_absent.pi[first], nr * sizeof(*page->pi));
 	page->written &= ~ndbg_units(pos, len);
 	page->bad &= ~ndbg_units(pos, len);
+}
+
+/* Not written, in a page that is there. */
+static void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len)
+{
+	memset(page->data + offset_in_page(pos), 0, len);
+	ndbg_forget_units(page, pos, len);
 }
 
 /* Content, tuples and all, of what lies in one page. */

@@ -91,7 +91,7 @@ typedef void ndbg_update_fn(struct ndbg_page *page, u64 pos, size_t len,
 /* For store.c, gather.c and cache.c alone. */
 extern const struct ndbg_page ndbg_absent;
 void ndbg_mark_written(struct ndbg_page *page, unsigned long units);
-void ndbg_zero_units(struct ndbg_page *page, u64 pos, size_t len);
+void ndbg_forget_units(struct ndbg_page *page, u64 pos, size_t len);
 struct ndbg_page *ndbg_alloc_page(void);
 void ndbg_free_page(struct ndbg_page *page);
 struct ndbg_page *ndbg_take_page(struct ndbg_store *store, pgoff_t index);
