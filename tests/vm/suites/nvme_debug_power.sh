@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # leaks: yes
 # vm: --timeout 240
-# with: build/tests/vm/nvme_raw build/tests/vm/copy_once
+# with: build/tests/vm/nvme_raw build/tests/vm/copy_once fio
 # The volatile write cache of nvme-debug, and what is left of it when the power is cut: what was
 # flushed, or written with FUA, is there; of what was not each block is as it was before or
 # after, and nothing else.
@@ -268,6 +268,24 @@ test_cut_copy() {
 	check 'F23 the rest is as it was' all "$d1" 00 160 32
 }
 
+# --- under load ---
+
+# Power goes again and again while a host writes: no I/O error, no wrong data that was synced.
+test_load() {
+	local pid seed
+	fio --name=w --filename="$d1" --rw=randwrite --bs=4k-64k --direct=1 --sync=1 --size=4M \
+		--ioengine=libaio --iodepth=4 --verify=crc32c --verify_fatal=1 --do_verify=1 \
+		--serialize_overlap=1 --loops=2 --randseed=5 >"$tmp/fio" 2>&1 &
+	pid=$!
+	for seed in {1..8}; do
+		kill -0 $pid 2>/dev/null || break
+		power_cut "$seed"
+		sleep 0.1
+	done
+	check 'fio with O_SYNC, while the power is cut: all is there' wait $pid
+	check 'and it has seen no error' grep -q 'err= 0' "$tmp/fio"
+}
+
 # --- losing it all at once ---
 
 # A file system on a disk that is pulled out while files are written: what was synced is there.
@@ -326,6 +344,7 @@ test_atomic
 test_bound
 test_copy
 test_cut_copy
+test_load
 test_shutdown
 test_file_system
 disconnect power
