@@ -4,6 +4,8 @@
 # tests/run counts. Sourced by suites in the guest (/tests/lib.sh) and on the host.
 
 tap_failed=0 tap_finished=
+# Where reports go, also from a function whose output goes elsewhere.
+exec {tap_out}>&1
 
 ok() { printf 'ok %s\n' "$*"; }
 
@@ -75,7 +77,7 @@ tap_died() {
 	for ((i = 2; i < ${#FUNCNAME[@]}; i++)); do
 		where+=" < ${FUNCNAME[i]}:${BASH_LINENO[i - 1]}"
 	done
-	printf 'not ok the script ends early, in %s: %s\n' "$where" "$1"
+	printf 'not ok the script ends early, in %s: %s\n' "$where" "$1" >&"$tap_out"
 }
 trap 'tap_died "$BASH_COMMAND"' EXIT
 

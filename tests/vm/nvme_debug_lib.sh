@@ -98,8 +98,12 @@ ns_disk() {
 
 no_ns_disk() { ! ns_disk "$@"; }
 
-# has FILE VALUE: the file's content is that.
-has() { [ "$(<"$1")" = "$2" ]; }
+# has FILE VALUE: the file's line is that. Not by $(<FILE): the file of a device that goes cannot be
+# read any more, and bash 5.2 then ends the script, even where it only asks.
+has() {
+	local line
+	read -r line <"$1" && [ "$line" = "$2" ]
+}
 
 # queue_has DISK ATTRIBUTE VALUE
 queue_has() { has "/sys/block/${1#/dev/}/queue/$2" "$3"; }

@@ -65,7 +65,7 @@ nvme_disks() {
 	for dir in /sys/block/nvme*n*; do
 		case ${dir##*/} in *c*) continue ;; esac
 		[ ${dir##*/} != nvme0n1 ] || continue
-		echo "$(<$dir/nsid) /dev/${dir##*/}"
+		echo "$(cat $dir/nsid) /dev/${dir##*/}"
 	done | sort -n | cut -d' ' -f2
 }
 
