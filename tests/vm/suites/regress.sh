@@ -200,6 +200,14 @@ zone_rules() {
 
 # --- the target ---
 
+# disk_of_ns NSID: they get their names in the order in which they are found.
+disk_of_ns() {
+	local file
+	file=$(grep -lx $1 /sys/block/nvme2n*/nsid) || return 1
+	file=${file%/nsid}
+	echo /dev/${file##*/}
+}
+
 target_up() {
 	local nsid port=$target/ports/1 paths=(none /dev/plain "$tmp/backing")
 	modprobe -a nvmet nvme-loop
@@ -217,8 +225,8 @@ target_up() {
 	echo loop >$port/addr_trtype
 	ln -s $subsystem $port/subsystems/
 	nvme connect -t loop -n $nqn >/dev/null
-	wait_for 20 test -b /dev/nvme2n2
-	wait_for 20 test -b /dev/nvme2n1
+	wait_for 20 disk_of_ns 1
+	wait_for 20 disk_of_ns 2
 }
 
 # masked FROM LENGTH...: stdin with zeroes there: what says which copies a controller can do.
@@ -241,7 +249,7 @@ answer() {
 target_answers() {
 	local n dev end block
 	for n in 1 2; do
-		dev=/dev/nvme2n$n
+		dev=$(disk_of_ns $n)
 		block=$(blockdev --getss $dev)
 		end=$(($(blockdev --getsize64 $dev) / block))
 		say "nvmet $n: past the end: read $(answer nvme read $dev -s $end -c 0 -z $block -d /dev/null)," \
@@ -259,8 +267,8 @@ target_answers() {
 targets() {
 	dd if=/dev/zero of=/dev/plain bs=1M count=64 oflag=direct status=none
 	target_up
-	disk nvmet-block /dev/nvme2n1 uncounted
-	disk nvmet-file /dev/nvme2n2 uncounted
+	disk nvmet-block "$(disk_of_ns 1)" uncounted
+	disk nvmet-file "$(disk_of_ns 2)" uncounted
 	target_answers
 	nvme disconnect -n $nqn >/dev/null
 	rm $target/ports/1/subsystems/$nqn
