@@ -105,7 +105,8 @@ test_identify() {
 }
 
 test_host_behavior() {
-	check_equal 'C8 CDFE is 0 after connect' "$(get_behavior)" '00 00'
+	check_equal 'C8 the NVMe driver sets CDFE to what it uses' "$(get_behavior)" '04 00'
+	behavior 0 >/dev/null
 	refused 'C8 format 2 is not enabled' 0x4002 1000 1@7+1 format=2
 	refused 'C15 format 3 is not enabled' 0x4002 1000 1@7+1 format=3
 	check_equal 'C8 set CDFE' "$(behavior 0x0c)" '0 0'
@@ -118,7 +119,7 @@ test_host_behavior() {
 	check_equal 'C8 it is not saveable' \
 		"$(raw via=0 opcode=9 cdw10=0x80000016 len=512)" '0x410d 0'
 	nvme reset "$dev"
-	check_equal 'C8 a reset clears it' "$(get_behavior)" '00 00'
+	check_equal 'C8 after a reset it is the driver again' "$(get_behavior)" '04 00'
 	check_equal 'C8 the NVMe driver keeps it to itself' "$(admin copy --opcode=9 --cdw10=0x16 \
 		-w -l 512 2>&1 | grep -o 'Permission denied')" 'Permission denied'
 	check_equal 'C8 set CDFE again' "$(behavior 0x0c)" '0 0'
@@ -522,7 +523,14 @@ test_other_shapes() {
 	behavior 0x0c >/dev/null
 	refused 'C42 fast through another controller: no DNR' 0x186 1000 1@7+1 format=2 sopt=0x8000
 	disconnect copy
-	start copy=0
+	# The driver does not use format 3, so it sets nothing.
+	start fast_copy=1 copy_formats=9
+	check_equal 'C8 CDFE is 0 after connect' "$(get_behavior)" '00 00'
+	check_equal 'C8 set it to format 3' "$(behavior 8) $(get_behavior)" '0 0 08 00'
+	nvme reset "$dev"
+	check_equal 'C8 a reset clears it' "$(get_behavior)" '00 00'
+	disconnect copy
+	start copy_formats=5 copy=0
 	check_equal 'C1 no Copy: ONCS, OCFS' "$(id_ctrl "[$copy_bits, .ocfs]")" '[0,0]'
 	check_equal 'C1 no Copy: 0/01h' "$(copy 1000 7+1)" '0x4001 0'
 	check_equal 'C3 no Copy: no limits' "$(id_ns 1 '[.mssrl, .mcl, .msrc]')" '[0,0,0]'

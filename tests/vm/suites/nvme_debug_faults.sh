@@ -440,7 +440,7 @@ test_lost() {
 	check_equal 'F35 a lost command cannot be aborted' \
 		"$(raw via=0 opcode=8 cdw10=$((cid << 16 | qid)))" '0 1'
 	ended
-	check_equal 'F35 it ends with a reset' "$(<"$tmp/copy") $(get_behavior)" '0x8 0 00 00'
+	check_equal 'F35 it ends with a reset' "$(<"$tmp/copy") $(get_behavior)" '0x8 0 04 00'
 	check_equal 'F35 and has done nothing' "$(image)" "$before"
 	behavior 0x0c >/dev/null
 	fault hold opcode=2 action=lose times=1
@@ -557,7 +557,7 @@ test_controller() {
 	no_fault f
 }
 # shellcheck disable=SC2317 # called by wait_for
-reset_was() { [ "$(get_behavior)" = '00 00' ]; }
+reset_was() { [ "$(get_behavior)" = '04 00' ]; }
 # shellcheck disable=SC2317 # called by wait_for
 gone() { ! ctrl_of faults; }
 

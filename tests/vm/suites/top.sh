@@ -27,6 +27,8 @@ fi
 modprobe nvme-debug i_know=1
 mkdir $sub
 echo 0 >$sub/multipath
+# Format 0: from one namespace to another it cannot copy.
+echo 1 >$sub/copy_formats
 make_ns $sub 1 size=64M
 make_ns $sub 2 size=64M
 # The halves of a volume; of the weaker, 32 KiB a command.
