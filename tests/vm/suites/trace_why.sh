@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # bpfcopy trace: who asked for a copy, who decided, where the time went; and what it makes of a
-# kernel that tells less, of devices that go, of a buffer of one page, and of being killed.
-# vm: --nvme 64M --timeout 240
-# with: build/tests/vm/copy_once
+# kernel that tells less, of devices that go, of more copies than it can read, of others who watch,
+# of a clock that is set, and of being killed.
+# vm: --nvme 64M --timeout 300
+# with: build/tests/vm/copy_once build/tests/vm/copy_list
 # debug: no
 # Names of disks have no blanks, many functions are called by check, and $s belongs to jq.
 # shellcheck disable=SC2086,SC2317,SC2016
@@ -213,6 +214,114 @@ one_page() {
 	check_status 'a buffer that is too large' 2 bpfcopy trace --buffer=2GiB
 }
 
+# Two processors that do nothing but copy, on disks that do nothing else.
+flood() {
+	local i pids=()
+	for i in 1 2; do
+		copy_once --count $1 /dev/fast$i /dev/fast$i 0 32MiB 4KiB >/dev/null &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+
+floods() {
+	local copies=7500 seen
+	t_case 'a flood'
+	null_disk fast1 size=64 copy=1 >/dev/null
+	null_disk fast2 size=64 copy=1 >/dev/null
+	start --fail-on-loss
+	flood $copies
+	stop
+	check_equal 'a flood, larger than the buffer: nothing is lost' \
+		"$stopped $(grep -c '"type":"copy"' $out) $(get bye '.[0] | "\(.copies) \(.lost)"')" \
+		"0 $((2 * copies)) $((2 * copies)) 0"
+	copies=1500
+	start --tokens --buffer=4KiB --fail-on-loss
+	flood $copies
+	stop
+	seen=$(grep -cE '"type":"(copy|token)"' $out)
+	check_equal 'with a buffer of one page: what is lost and what is delivered are what was issued' \
+		$((seen + $(get bye '.[0].lost'))) $((2 * copies * 7))
+	check_equal 'and the sums are whole' "$stopped $(get bye '.[0] | "\(.copies) \(.tokens_created) \(.tokens_freed)"')" \
+		"7 $((2 * copies)) $((2 * copies)) $((2 * copies))"
+	null_disk_gone fast1
+	null_disk_gone fast2
+}
+
+# begun FILE...: there is a hello in each of them.
+begun() { [ "$(cat "$@" | grep -c '"type":"hello"')" = $# ]; }
+
+# Two tracers, one that is killed, a histogram, and a policy that changes meanwhile.
+together() {
+	local i pids=() options=('' '--path=emulate --split --tokens' '--stack')
+	t_case 'together'
+	: >/tmp/policies
+	for i in 0 1 2; do
+		bpfcopy trace -o ndjson --fail-on-loss ${options[i]} >/tmp/t$i 2>/tmp/t$i.err &
+		pids+=($!)
+	done
+	bpfcopy hist -o ndjson --by=path,policy --fail-on-loss >/tmp/t3 2>/tmp/t3.err &
+	pids+=($!)
+	bpfcopy load threshold --dev $disk min_bytes=64KiB >/dev/null
+	check 'four watch' wait_for 60 begun /tmp/t{0,1,2,3}
+	copy_list /dev/$disk 400 5 >/tmp/callers
+	kill -9 ${pids[2]}
+	decided
+	bpfcopy load threshold --dev $disk min_bytes=16KiB observe=yes >/dev/null
+	copy_list /dev/$disk 400 6 >>/tmp/callers
+	decided
+	bpfcopy unload --dev $disk >/dev/null
+	wait ${pids[2]} 2>/dev/null || :
+	for i in 0 1 3; do
+		kill ${pids[i]}
+		check "watcher $i ends, and has lost nothing" wait ${pids[i]}
+	done
+	check 'one has a row for each copy, as callers were told' diff /tmp/callers <(jq -r 'select(.type == "copy") |
+		"bytes=\(.bytes) offloaded=\(.offloaded_bytes) emulated=\(.emulated_bytes) error=\(.error // 0)"' /tmp/t0)
+	check 'the other has those that it asked for' diff <(rows_of /tmp/t0 '.path == "emulate"') <(rows_of /tmp/t1 true)
+	check_equal 'the policy was asked about the bytes of the rows that name it' "$(cat /tmp/policies)" \
+		"$(for i in enforce observe; do rows_of /tmp/t0 ".policy_mode == \"$i\"" | jq -s 'map(.[1]) | add'; done)"
+	check_equal 'the histogram has the same, by who decided' \
+		"$(jq -sr 'map(select(.type == "series")) | map("\(.path) \(.reason) \(.copies)") | sort[]' /tmp/t3)" \
+		"$(jq -sr 'map(select(.type == "copy")) | group_by([.path, .reason])[] |
+			"\(.[0].path) \(.[0].reason) \(length)"' /tmp/t0)"
+	check 'the one that was killed leaves nothing' wait_for 60 nothing_is_ours
+}
+rows_of() { jq -c "select(.type == \"copy\") | select($2) | [.copy_id, .bytes, .reason, .policy, .latency_ns]" $1; }
+# decided: bytes that the policy was asked about, so far; in pieces, if a copy has several ranges
+decided() {
+	bpfcopy status -o json | jq '[.decisions[] | select(.device == "'$disk'").bytes] | add' >>/tmp/policies
+}
+
+# Forward by a day, back by two, forward by one: it is right whenever somebody waits for something.
+clock_steps() {
+	local now
+	t_case 'a clock that is set'
+	start
+	now=$(date +%s)
+	copy $disk $disk@32MiB 4KiB
+	date -s '+1 day' >/dev/null
+	copy $disk $disk@32MiB 8KiB
+	date -s '-2 days' >/dev/null
+	copy $disk $disk@32MiB 12KiB
+	date -s '+1 day' >/dev/null
+	stop
+	check_equal 'rows go on counting from the hello' "$(get copy 'map(.ts_ns / 1e9) |
+		. == sort and .[0] > '$now' - 2 and .[2] < '$now' + 3600')" true
+	check_equal 'latencies are those of the copies' "$(get copy 'map(select(.latency_ns > 3600e9)) | length')" 0
+
+	bpfcopy hist -o ndjson --duration=2s >$out 2>$errors &
+	tracer=$!
+	wait_for 60 grep -q '"type":"hello"' $out || :
+	date -s '-1 day' >/dev/null
+	copy $disk $disk@32MiB 4KiB
+	check 'a duration is of time that passes' timeout 120 tail --pid=$tracer -f /dev/null
+	date -s '+1 day' >/dev/null
+	check 'it ends well' wait $tracer
+	check_equal 'and knows how long it was' \
+		"$(get series 'map([.copies, ((.to_ns - .from_ns) / 1e9 | . > 1 and . < 600)])[0] | @text')" '[1,true]'
+}
+
 ours() { bpftool prog show | grep -cE 'name (copy|token)_' || :; }
 
 killed() {
@@ -235,8 +344,8 @@ bad_filters() {
 }
 
 null_disk slow size=128 copy=1 irqmode=2 completion_nsec=200000000 >/dev/null
-for case in who_decided policy_that_went who_asked where_time_goes lacking gone one_page killed \
-	bad_filters; do
+for case in who_decided policy_that_went who_asked where_time_goes lacking gone one_page floods \
+	together clock_steps killed bad_filters; do
 	$case
 done
 finish
