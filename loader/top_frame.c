@@ -149,7 +149,7 @@ static bool is_meant(const struct top *top, const struct device *disk)
 	return !top->dev || top->dev == disk->dev;
 }
 
-/* All that could copy by themselves. */
+/* All that could copy by themselves; a path of a multipath disk has no number. */
 static int add_disks(struct top *top)
 {
 	struct top_device *d;
@@ -161,7 +161,7 @@ static int add_disks(struct top *top)
 	if (err)
 		return err;
 	for (size_t i = 0; !err && i < nr; i++) {
-		if (!list[i].copy_max_hw_bytes ||
+		if (!list[i].dev || !list[i].copy_max_hw_bytes ||
 		    list[i].copy_max_hw_bytes == ROWS_NONE ||
 		    !is_meant(top, &list[i]))
 			continue;
