@@ -15,7 +15,7 @@
 #define LEFT	 76
 #define RIGHT	 24
 #define ABOVE	 76  /* title and what it is about */
-#define HEAD	 34  /* above a plot: its name and its legend */
+#define HEAD	 54  /* above a plot: its name and its legend */
 #define PLOT	 200 /* height */
 #define FOOT	 46  /* below a plot: times */
 #define BELOW	 34
@@ -348,7 +348,7 @@ static void put_name(FILE *out, const struct heatmap *map, size_t path)
 		}
 	}
 	fprintf(out,
-		"<text class=\"name\" x=\"%d\" y=\"-10\">%s: %" PRIu64
+		"<text class=\"name\" x=\"%d\" y=\"-32\">%s: %" PRIu64
 		" copies, p50 %s, p99 %s</text>\n",
 		LEFT, word_of_path((uint32_t)path), (uint64_t)sum.copies,
 		units_format_time(p50, hist_latency(&sum, 500)),
