@@ -12,6 +12,8 @@ shopt -s inherit_errexit
 . /tests/demo/report.sh
 # shellcheck source=tests/demo/daemon.sh
 . /tests/demo/daemon.sh
+# shellcheck source=tests/demo/pictures.sh
+. /tests/demo/pictures.sh
 
 archive=$1
 archive_sum=$2
@@ -290,3 +292,4 @@ other_reasons
 verify_all
 summary
 daemon_act
+picture_act
