@@ -103,6 +103,7 @@ demo: programs modules ## boot the guest, copy a file system under a policy, sho
 bench: programs modules ## instructions per copy, in build/bench/results.json
 	@$(MAKE) -C tests/bench
 	@tests/bench/run
+	@tests/bench/decide
 
 # --- The tests
 
