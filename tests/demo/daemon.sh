@@ -73,7 +73,18 @@ lab_copy() {
 		failed "$1: $(<"$dir/$1.result")"
 }
 
+# Who copied so far, as monitoring sees it: both copies of lab_copy, each by its path.
+show_stats() {
+	run bpfcopy stats
+	bpfcopy stats -o json >$dir/stats.json
+	[ "$(jq -c --arg lab "$lab" '[.copies[] | select(.device == $lab) | [.path, .offloaded_bytes, .emulated_bytes]]
+		| sort' $dir/stats.json)" = '[["emulate",0,4194304],["offload",4194304,0]]' ] ||
+		failed "stats: $(<$dir/stats.json)"
+	run bpfcopy stats --collect=stop
+}
+
 observe_and_enforce() {
+	run bpfcopy stats --collect=start
 	lab_copy observed '[4194304,0]'
 	echo 'It copied by itself: the policy only counts what it would have said:'
 	run bpfcopy status
@@ -81,7 +92,9 @@ observe_and_enforce() {
 	run bpfcopy policy apply
 	more_log
 	lab_copy enforced '[0,4194304]'
-	echo 'Now the kernel read and wrote. And back to how everything was:'
+	echo 'Now the kernel read and wrote. Both, for monitoring (there is -o prom, too):'
+	show_stats
+	echo 'And back to how everything was:'
 	run bpfcopy policy revert
 }
 
