@@ -20,6 +20,8 @@
  *   all the time and helps nobody;
  * - the disk is a stacked one, or an NVMe disk of several paths: it has no
  *   requests of its own to watch, and copies go on as without a policy;
+ * - copies are emulated and who loads it has no CAP_SYSLOG, as bpfcopyd's unit: then
+ *   the copies' own reads up to read_bytes count, too, and it is stricter;
  * - reads are larger than read_bytes, or statistics of the disk are off
  *   (queue/iostats) and it has no scheduler: it sees none.
  */
@@ -59,7 +61,7 @@ struct {
 	__type(value, struct policy_trip);
 } policy_trips SEC(".maps");
 
-/* Of the bios of emulated copies. */
+/* Of the bios of emulated copies.  0 if addresses are hidden from who loads this. */
 extern const void blk_copy_bios __ksym __weak;
 
 /* Not static: the compiler would take it apart, and BTF would not fit it. */
@@ -83,7 +85,9 @@ int BPF_PROG(guard_read, struct request *rq, blk_status_t error,
 	/* REQ_OP_READ is 0. */
 	if (rq->cmd_flags & 0xff || nr_bytes > read_bytes || !start)
 		return 0;
-	if (rq->bio && (void *)rq->bio->bi_pool == &blk_copy_bios)
+	/* Bios of direct I/O have no pool, and neither do we if it is hidden. */
+	if (rq->bio && &blk_copy_bios &&
+	    (void *)rq->bio->bi_pool == &blk_copy_bios)
 		return 0;
 	w = bpf_map_lookup_elem(&watched, &key);
 	if (!w)
