@@ -13,6 +13,8 @@
  *	offload		BLKCOPY; whoever decides has to say "offload"
  *	emulate		BLKCOPY that asks for emulation
  *	pair		pread() and pwrite() with O_DIRECT
+ *	read		pread() alone, from the first half
+ *	write		pwrite() alone, to the second half
  *	passthrough	an NVMe Copy through the driver's own ioctl, beside the
  *			block layer's copies: driver and device alone
  *	nothing		an ioctl that fails at once: system call and loop
@@ -101,12 +103,25 @@ static int whole(struct bench *b, ssize_t n)
 	return (uint64_t)n == b->bytes ? 0 : -EIO;
 }
 
+static int op_read(struct bench *b, uint64_t slot)
+{
+	off_t src = (off_t)(slot * b->bytes);
+
+	return whole(b, pread(b->fd, b->buf, b->bytes, src));
+}
+
+static int op_write(struct bench *b, uint64_t slot)
+{
+	off_t dst = (off_t)(b->half + slot * b->bytes);
+
+	return whole(b, pwrite(b->fd, b->buf, b->bytes, dst));
+}
+
 static int op_pair(struct bench *b, uint64_t slot)
 {
-	off_t src = (off_t)(slot * b->bytes), dst = (off_t)b->half + src;
-	int err = whole(b, pread(b->fd, b->buf, b->bytes, src));
+	int err = op_read(b, slot);
 
-	return err ? err : whole(b, pwrite(b->fd, b->buf, b->bytes, dst));
+	return err ? err : op_write(b, slot);
 }
 
 static int op_fill(struct bench *b, uint64_t slot)
@@ -153,6 +168,7 @@ static const struct kind {
 	{ "offload", op_offload }, { "emulate", op_emulate },
 	{ "pair", op_pair },	   { "passthrough", op_passthrough },
 	{ "nothing", op_nothing }, { "fill", op_fill },
+	{ "read", op_read },	   { "write", op_write },
 };
 
 static void die(const char *what, int err)
@@ -264,7 +280,7 @@ int main(int argc, char **argv)
 	if (!kind || argc > 6) {
 		fprintf(stderr,
 			"usage: copybench "
-			"fill|offload|emulate|pair|passthrough|"
+			"fill|offload|emulate|pair|read|write|passthrough|"
 			"nothing DEVICE [OPERATIONS [BATCHES [BYTES]]]\n");
 		return 2;
 	}

@@ -25,6 +25,29 @@ connect() {
 	wait_for 10 test -b "/dev/$disk"
 }
 
+# nvme-debug beside null_blk, which is as simple as a disk can be: what the NVMe driver and the
+# controller cost.
+controllers() {
+	local copying=$disk name attribute
+	modprobe null_blk nr_devices=0
+	mkdir /sys/kernel/config/nullb/bench
+	for attribute in memory_backed=1 copy=1 size=64 blocksize=512 power=1; do
+		echo "${attribute#*=}" >"/sys/kernel/config/nullb/bench/${attribute%=*}"
+	done
+	for name in nvme-debug null_blk; do
+		[ $name = nvme-debug ] || disk=bench
+		for bytes in 4096 131072; do
+			batches=$((bytes == 4096 ? 100 : 20))
+			bench fill 1 >/dev/null
+			measure "$name-read-$bytes" read
+			measure "$name-write-$bytes" write
+			measure "$name-copy-$bytes" offload
+		done
+	done
+	disk=$copying bytes=4096 batches=100
+	device nvme-debug-device-read-4096 read
+}
+
 bench() { copybench "$1" "/dev/$disk" $operations "${2:-$batches}" "$bytes"; }
 
 # measure NAME KIND [STATISTIC [BATCHES]]
@@ -151,3 +174,4 @@ with_script offload-bpftrace 'tracepoint:blk_copy:blk_copy_end {
 measure offload-again offload
 size -64k 65536 20
 size -1m 1048576 3
+controllers
