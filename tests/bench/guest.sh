@@ -87,11 +87,11 @@ with_tracer() {
 	wait $tracer || { cat /tmp/trace.err; return 1; } >&2
 }
 
-# with_counters NAME OPTION...: what bpfcopy hist costs each copy; nobody has to read.
+# with_counters NAME VERB OPTION...: what bpfcopy VERB costs each copy; nobody has to read.
 with_counters() {
 	local name=$1 pid
 	shift
-	bpfcopy hist -o ndjson --fail-on-loss "$@" >/tmp/hist 2>/tmp/hist.err &
+	bpfcopy "$@" -o ndjson --fail-on-loss >/tmp/hist 2>/tmp/hist.err &
 	pid=$!
 	wait_for 20 grep -q '"hello"' /tmp/hist
 	kill -STOP $pid
@@ -101,17 +101,19 @@ with_counters() {
 	wait $pid || { cat /tmp/hist.err; return 1; } >&2
 }
 
-# with_script NAME PROGRAM: what bpftrace costs each copy.
+# with_script NAME SCRIPT [BATCHES]: what bpftrace costs each copy.
 with_script() {
-	local name=$1 pid
-	bpftrace -e "$2"' BEGIN { printf("ready\n"); }' >/tmp/script 2>&1 &
+	local name=$1 script=$2 pid
+	BPFTRACE_PERF_RB_PAGES=1024 bpftrace "$script" >/tmp/script 2>&1 &
 	pid=$!
-	wait_for 60 grep -q ready /tmp/script
+	# Nobody is to hear that it was killed.
+	disown $pid
+	# What a script says first is read when all of it is attached.
+	wait_for 60 grep -qE '^(Counting|COPY )' /tmp/script
 	kill -STOP $pid
-	measure "$name" offload
-	kill -CONT $pid
-	kill -INT $pid
-	wait $pid || { cat /tmp/script; return 1; } >&2
+	measure "$name" offload median "${3:-$batches}"
+	kill -KILL $pid || { cat /tmp/script; return 1; } >&2
+	wait_for 60 test ! -d /proc/$pid
 }
 
 # device NAME KIND: what nvme-debug itself does for an operation, as the graph tracer sees
@@ -161,16 +163,17 @@ with_policy offload-budget-cgroup budget rate_bytes=1TiB per_cgroup=yes
 with_policy offload-guard guard
 with_tracer offload-trace stopped
 with_tracer offload-trace-tokens stopped --tokens
+with_tracer offload-trace-split stopped --split
 with_tracer offload-trace-reader reader
-with_counters offload-hist
-with_counters offload-hist-all --by=dev,path,policy,origin
-with_script offload-bpftrace 'tracepoint:blk_copy:blk_copy_end {
-	@ns[args->dst_dev, args->emulated != 0] = hist(args->latency_ns);
-	@size[args->dst_dev, args->emulated != 0] = hist(args->bytes);
-	@sum[args->dst_dev, args->emulated != 0] = stats(args->latency_ns);
-	@max[args->dst_dev, args->emulated != 0] = max(args->latency_ns);
-	@offloaded[args->dst_dev, args->emulated != 0] = sum(args->offloaded);
-	@emulated[args->dst_dev, args->emulated != 0] = sum(args->emulated); }'
+with_counters offload-hist hist
+with_counters offload-hist-all hist --by=dev,path,policy,origin
+with_counters offload-top top
+with_counters offload-tokens tokens --watch
+with_script offload-trace-bpftrace /tests/bench/trace.bt 14
+with_script offload-trace-split-bpftrace /tests/bench/split.bt 14
+with_script offload-hist-bpftrace /tests/bench/hist.bt
+with_script offload-top-bpftrace /tests/bench/top.bt
+with_script offload-tokens-bpftrace /contrib/bpftrace/tokenlife.bt
 measure offload-again offload
 size -64k 65536 20
 size -1m 1048576 3
