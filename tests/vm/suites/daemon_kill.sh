@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source=tests/vm/daemon_lib.sh
 . "$(dirname "$0")/../daemon_lib.sh"
 
-kills=${DAEMON_KILLS:-15}
+kills=${DAEMON_KILLS:-10}
 seed=${DAEMON_SEED:-$RANDOM}
 RANDOM=$seed
 echo "# DAEMON_SEED=$seed DAEMON_KILLS=$kills"
