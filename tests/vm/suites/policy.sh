@@ -201,6 +201,10 @@ bad_objects() {
 		bpfcopy load $lib/test_nullderef.bpf.o --dev $disk
 	refused "a decide that may sleep" 1 'attach to unsupported member decide' \
 		bpfcopy load $lib/test_sleepable.bpf.o --dev $disk
+	refused "a license that is not the GPL" 1 'must have a GPL compatible license' \
+		bpfcopy load $lib/test_notgpl.bpf.o --dev $disk
+	refused "a newer struct blk_copy_ops" 1 'kernel refused policy test_newer' \
+		bpfcopy load $lib/test_newer.bpf.o --dev $disk
 	refused "a dry run sees it too" 1 'only chunk_bytes and max_depth' \
 		bpfcopy load $lib/test_badwrite.bpf.o --dev $disk --dry-run
 	check_equal "none of them is attached" "$(attached)" ""
