@@ -4,13 +4,14 @@
 # guest.sh.
 # shellcheck disable=SC2086,SC2154 # names without blanks; set by guest.sh
 
-# busy DISK: copies of both paths, and reads beside them, until told to stop.
+# busy DISK: copies of both paths, and reads beside them, once and until told to stop.
 busy() {
 	local dev=$1
-	while [ -e $dir/busy ]; do
+	while :; do
 		bpfcopy copy --step 64KiB "${dev}p1" "${dev}p2" 2MiB
 		bpfcopy copy --step 64KiB --mode emulate "${dev}p1" "${dev}p2" 1MiB
 		dd if="/dev/${dev}p1" of=/dev/null bs=64k count=32 iflag=direct status=none
+		[ -e $dir/busy ] || break
 	done >/dev/null 2>$dir/busy.err
 }
 
@@ -32,25 +33,30 @@ send() {
 	printf '@end\n'
 }
 
+# Watching begins before there is something to see and ends after it: emulated processors do not like
+# it when the kernel patches what they run.
 picture_act() {
-	local dev jobs=() hist trace
+	local dev jobs=() hist trace top
 	heading '11. To look at: a live screen, a heatmap, a trace'
+	echo '$ bpfcopy hist --heatmap=latency.svg &'
+	watch_for $dir/latency.svg hist "--heatmap=$dir/latency.svg"
+	hist=$watcher
+	echo "\$ bpfcopy trace --perfetto=trace.json --dev=$debug &"
+	watch_for $dir/trace.json trace "--perfetto=$dir/trace.json" "--dev=$debug"
+	trace=$watcher
+	run bpfcopy top -b -n 2 --interval=2s &
+	top=$!
+	sleep 1
 	: >$dir/busy
 	for dev in "${devices[@]}"; do
 		busy "$dev" &
 		jobs+=($!)
 	done
-	echo '$ bpfcopy hist --heatmap=latency.svg &'
-	watch_for $dir/latency.svg hist "--heatmap=$dir/latency.svg"
-	hist=$watcher
-	run bpfcopy top -b -n 2 --interval=2s
-	echo '$ bpfcopy trace --perfetto=trace.json --duration=500ms'
-	watch_for $dir/trace.json trace "--perfetto=$dir/trace.json" --duration=500ms
-	trace=$watcher
-	wait "$trace" || failed "bpfcopy trace --perfetto: $(<$dir/trace.json.err)"
-	watched_for "$hist" $dir/latency.svg
+	wait $top || failed "bpfcopy top ended with $?"
 	rm $dir/busy
 	for dev in "${jobs[@]}"; do wait "$dev" || failed "copies: $(<$dir/busy.err)"; done
+	watched_for "$trace" $dir/trace.json
+	watched_for "$hist" $dir/latency.svg
 	send $dir/latency.svg
 	send $dir/trace.json
 }
