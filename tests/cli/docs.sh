@@ -78,6 +78,8 @@ paths_exist() {
 	for doc in "${docs[@]}"; do
 		while IFS= read -r path; do
 			case $path in *NAME* | *VERB* | *X.*) continue ;; esac
+			# FILE:/PLACE-IN-THE-GUEST
+			path=${path%%:/*}
 			path=${path%[.,:;]}
 			there "$path" || there "$(dirname "$doc")/$path" ||
 				{ echo "$doc: $path: no such file"; return 1; }
