@@ -135,11 +135,8 @@ same() {
 	return 1
 }
 
-# events: of what a tool prints of blk_copy_end: ID BYTES OFFLOADED EMULATED WHY LATENCY. What reads
-# the format of the event, and not its text, may know only the number of the reason.
-events() {
-	sed -nE -e 's/ reason=0x0 / reason=builtin /; s/ reason=0x3 / reason=caller /' -e "$event"
-}
+# events: of what a tool prints of blk_copy_end: ID BYTES OFFLOADED EMULATED WHY LATENCY.
+events() { sed -nE "$event"; }
 
 copy_for_copy() {
 	local event='s/.*copy=([0-9]+) .* bytes=([0-9]+) offloaded=([0-9]+) emulated=([0-9]+) .* reason=(.*) error=.* latency=([0-9]+)$/\1 \2 \3 \4 \5 \6/p'
@@ -210,11 +207,12 @@ qemu_agrees() {
 
 blkparse_shows() {
 	local end=0 all
-	blktrace -d $disk -D $tmp -o blk >$tmp/blktrace 2>&1 &
+	# It says nowhere that it has begun.
+	strace -f -e trace=ioctl -o $tmp/ioctls blktrace -d $disk -D $tmp -o blk >$tmp/blktrace 2>&1 &
 	pid=$!
-	check 'blktrace begins' wait_for 60 grep -qx 1 /sys/block/$name/trace/enable
+	check 'blktrace begins' wait_for 60 grep -q 'BLKTRACESTART.* = 0' $tmp/ioctls
 	copy_list $disk 50 9 >$tmp/callers
-	kill $pid
+	pkill -x blktrace
 	wait $pid || end=$?
 	check_equal 'blktrace ends' $end 0
 	blkparse -q -D $tmp -i blk -f '%a %d %n %C\n' >$tmp/blkparse 2>&1 || not_ok 'blkparse' $tmp/blkparse
