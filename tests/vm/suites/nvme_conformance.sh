@@ -125,6 +125,8 @@ test_identify() {
 
 test_formats() {
 	local f
+	# The NVMe driver enables format 2 where there is one.
+	behavior 0 >/dev/null
 	for f in 2 3; do
 		refuses "C15 format $f, not enabled" 0x2 1000 "$nsid@7+1" format=$f
 	done
