@@ -18,17 +18,23 @@ deps: ## install what is needed on Debian 12 (root; quick when nothing is missin
 kernel: deps ## the patched kernel, libbpf and bpftool, from the cache or built
 	@tests/kernel/build --flavour std
 
+# Of the debug kernels, which: KASAN and UBSAN; lockdep and RCU.
+FLAVOURS ?= kasan lockdep
+
 .PHONY: kernel-debug
-kernel-debug: deps ## the two debug kernels (KASAN and UBSAN; lockdep and RCU)
-	@tests/kernel/build --flavour kasan
-	@tests/kernel/build --flavour lockdep
+kernel-debug: deps ## the two debug kernels (FLAVOURS=kasan: one of them)
+	@for f in $(FLAVOURS); do tests/kernel/build --flavour $$f || exit; done
+
+.PHONY: source
+source: deps ## the kernel source in build/linux, with the series on it as commits
+	@tests/kernel/build --source
 
 .PHONY: patches
 patches: ## write kernel-patches/ from the commits in build/linux
 	@tests/kernel/patches
 
 .PHONY: check-patches
-check-patches: kernel ## checkpatch --strict, sparse and a build for every patch
+check-patches: kernel source ## checkpatch --strict, sparse and a build for every patch
 	@tests/kernel/check-patches
 
 .PHONY: vmlinux.h
@@ -56,7 +62,7 @@ modules: kernel ## nvme-debug.ko, and the tests' own module
 
 .PHONY: modules-debug
 modules-debug: kernel-debug ## the same modules for the debug kernels
-	@for f in kasan lockdep; do \
+	@for f in $(FLAVOURS); do \
 		$(MAKE) -C nvme-debug KBUILD=$(CURDIR)/build/kernel-$$f/kbuild \
 			OUT=$(CURDIR)/build/nvme-debug/$$f || exit; \
 		$(MAKE) -C tests/vm/kmod KBUILD=$(CURDIR)/build/kernel-$$f/kbuild \
@@ -70,11 +76,15 @@ UNITS	:= loader/bpfcopyd
 # Policies and vendor rules are looked for here, wherever the programs are.
 LIB	:= $(DESTDIR)/usr/lib/bpfcopy
 
+.PHONY: install-sdk
+install-sdk: ## put below DESTDIR only what it takes to write a policy
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/bpfcopy vmlinux.h bpf/bpfcopy.bpf.h bpf/policy_counters.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bpfcopy/policy contrib/policy/*
+
 .PHONY: install
-install: programs ## put command, daemon, policies, units and manuals below DESTDIR
+install: programs install-sdk ## put command, daemon, policies, units and manuals below DESTDIR
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/bpfcopy
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/bpfcopyd
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/bpfcopy vmlinux.h bpf/bpfcopy.bpf.h bpf/policy_counters.h
 	install -D -m 644 -t $(LIB) build/bpf/policy_*.bpf.o build/bpf/objects.sha256 policy/*.conf
 	install -d -m 755 $(DESTDIR)/etc/bpfcopy/bpfcopy.conf.d
 	install -d $(DESTDIR)/usr/lib/systemd/system
@@ -104,6 +114,7 @@ bench: programs modules ## instructions per copy, in build/bench/results.json
 	@$(MAKE) -C tests/bench
 	@tests/bench/run
 	@tests/bench/decide
+	@tests/bench/wire
 
 # --- The tests
 
@@ -116,11 +127,11 @@ test: programs modules vmlinux.h-check ## every test; the last line is the sum
 
 .PHONY: test-debug
 test-debug: programs modules-debug ## the VM suites on both debug kernels
-	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep
+	@tests/run --jobs $(JOBS) $(FLAVOURS:%=--debug %)
 
 .PHONY: test-debug-quick
 test-debug-quick: programs modules-debug ## the most telling of them: about a quarter of the time
-	@tests/run --jobs $(JOBS) --debug kasan --debug lockdep --quick
+	@tests/run --jobs $(JOBS) $(FLAVOURS:%=--debug %) --quick
 
 MINUTES	?= 30
 .PHONY: soak

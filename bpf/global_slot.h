@@ -10,18 +10,26 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+/*
+ * For programs that are run once, before the others: the kernel is quicker at this than a reader
+ * of kallsyms, as libbpf is for each object with an extern that has no type.
+ */
+#define find_symbol(_name, address)                                           \
+	({                                                                    \
+		static const char name[] = _name;                             \
+                                                                              \
+		if (bpf_kallsyms_lookup_name(name, sizeof(name), 0, address)) \
+			*(address) = 0;                                       \
+		0;                                                            \
+	})
+
 /* Address of the slot of the global policy; 0 if the kernel does not tell. */
 __u64 global_slot;
 
-/* Run once, before the others: the kernel is quicker at this than a reader of kallsyms. */
 SEC("syscall")
 int find_slots(void *ctx)
 {
-	static const char name[] = "blk_copy_global_ops";
-
-	if (bpf_kallsyms_lookup_name(name, sizeof(name), 0, &global_slot))
-		global_slot = 0;
-	return 0;
+	return find_symbol("blk_copy_global_ops", &global_slot);
 }
 
 /* The struct blk_copy_ops in it, or 0. */

@@ -98,28 +98,6 @@ static __always_inline struct hist_value *value_of(const struct hist_key *key)
 	return bpf_map_lookup_elem(&series, key);
 }
 
-static __always_inline void count(struct hist_value *value,
-				  const struct blk_copy *copy, __u64 latency_ns)
-{
-	__u32 slot = latency_slot(latency_ns);
-
-	value->copies++;
-	if (copy->error)
-		value->errors++;
-	value->offloaded += copy->offloaded;
-	value->emulated += copy->emulated;
-	value->latency_ns += latency_ns;
-	if (latency_ns > value->max_ns)
-		value->max_ns = latency_ns;
-	if (slot >= HIST_LATENCY_SLOTS)
-		slot = HIST_LATENCY_SLOTS - 1;
-	value->latency[slot]++;
-	slot = latency_slot(copy->bytes >> HIST_SIZE_SHIFT);
-	if (slot >= HIST_SIZE_SLOTS)
-		slot = HIST_SIZE_SLOTS - 1;
-	value->size[slot]++;
-}
-
 SEC("tp_btf/blk_copy_end")
 int BPF_PROG(hist_copy_end, const struct blk_copy *copy, __u32 reason,
 	     __u64 latency_ns)
@@ -133,7 +111,8 @@ int BPF_PROG(hist_copy_end, const struct blk_copy *copy, __u32 reason,
 	key = key_of(copy, path, reason);
 	value = value_of(&key);
 	if (value)
-		count(value, copy, latency_ns);
+		hist_count(value, copy->bytes, copy->offloaded, copy->emulated,
+			   copy->error, latency_ns);
 	else
 		count_lost();
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What hist_copy.bpf.c counts.  Fixed-width members only; whoever includes this
+ * What hist_copy.bpf.c counts, and how.  Fixed-width members only; whoever includes this
  * has __u64 and friends already (vmlinux.h or <linux/types.h>).
  *
  * The buckets are those of trace_copy.h, 8 per power of two, so numbers of both
@@ -44,5 +44,29 @@ struct hist_value {
 	__u64 latency[HIST_LATENCY_SLOTS]; /* copies by duration */
 	__u64 size[HIST_SIZE_SLOTS];	   /* copies by bytes wanted */
 };
+
+/* Count a copy: of the kernel, or of a recording. */
+static inline __attribute__((always_inline)) void
+hist_count(struct hist_value *value, __u64 bytes, __u64 offloaded,
+	   __u64 emulated, int error, __u64 latency_ns)
+{
+	__u32 slot = latency_slot(latency_ns);
+
+	value->copies++;
+	if (error)
+		value->errors++;
+	value->offloaded += offloaded;
+	value->emulated += emulated;
+	value->latency_ns += latency_ns;
+	if (latency_ns > value->max_ns)
+		value->max_ns = latency_ns;
+	if (slot >= HIST_LATENCY_SLOTS)
+		slot = HIST_LATENCY_SLOTS - 1;
+	value->latency[slot]++;
+	slot = latency_slot(bytes >> HIST_SIZE_SHIFT);
+	if (slot >= HIST_SIZE_SLOTS)
+		slot = HIST_SIZE_SLOTS - 1;
+	value->size[slot]++;
+}
 
 #endif /* BPFCOPY_HIST_COPY_H */

@@ -260,16 +260,19 @@ static __always_inline void lose(struct trace_counts *c)
 /* In a function of its own: the copies that need none of it are to be cheap. */
 static __noinline int remember(void *ctx, __u64 id)
 {
-	struct trace_counts *c = this_cpu_counts();
-	struct under_way w = { .stack = -1 };
+	struct under_way *w = add_copy(id);
+	struct trace_counts *c;
 
-	w.start_ns = bpf_ktime_get_ns();
-	w.pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(w.comm, sizeof(w.comm));
-	if (send_stacks)
-		w.stack = bpf_get_stackid(ctx, &stacks, OWN_FRAMES);
-	if (c && bpf_map_update_elem(&copies, &id, &w, BPF_ANY))
-		lose(c);
+	if (!w) {
+		c = this_cpu_counts();
+		if (c)
+			lose(c);
+		return 0;
+	}
+	w->start_ns = bpf_ktime_get_ns();
+	w->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(w->comm, sizeof(w->comm));
+	w->stack = send_stacks ? bpf_get_stackid(ctx, &stacks, OWN_FRAMES) : -1;
 	return 0;
 }
 
@@ -298,8 +301,7 @@ static __always_inline void note_decision(struct under_way *w, __u32 path,
 static __noinline int remember_decision(__u64 copy_id, __u32 path, __u32 reason,
 					__u64 policy_id)
 {
-	struct under_way *w = bpf_map_lookup_elem(&copies, &copy_id);
-	struct under_way fresh = { .stack = -1 };
+	struct under_way *w = find_copy(copy_id);
 
 	if (w) {
 		note_decision(w, path, reason, policy_id);
@@ -310,8 +312,11 @@ static __noinline int remember_decision(__u64 copy_id, __u32 path, __u32 reason,
 	/* Not remembered from its start: nobody wants to see it, or nobody needs to. */
 	if (!policy_id || remember_all())
 		return 0;
-	note_decision(&fresh, path, reason, policy_id);
-	bpf_map_update_elem(&copies, &copy_id, &fresh, BPF_NOEXIST);
+	w = add_copy(copy_id);
+	if (w) {
+		w->stack = -1;
+		note_decision(w, path, reason, policy_id);
+	}
 	return 0;
 }
 
@@ -338,7 +343,7 @@ int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 	if (!c)
 		return 0;
 	if (remember_all() || policies_seen || is_async(copy))
-		w = bpf_map_lookup_elem(&copies, &id);
+		w = find_copy(id);
 	if (!copy_ends_wanted(copy, path, reason, latency_ns))
 		goto forget;
 	/* Who asked for it may be known no more. */
@@ -349,7 +354,7 @@ int BPF_PROG(copy_end, const struct blk_copy *copy, __u32 reason,
 	send_copy(c, copy, w, path, reason, latency_ns);
 forget:
 	if (w)
-		bpf_map_delete_elem(&copies, &id);
+		forget_copy(id);
 	return 0;
 }
 
@@ -357,7 +362,7 @@ static __always_inline bool token_wanted(__u64 copy_id)
 {
 	if (!send_tokens)
 		return false;
-	return !choose_tokens || bpf_map_lookup_elem(&copies, &copy_id);
+	return !choose_tokens || find_copy(copy_id);
 }
 
 /* Count a step, and send a copy of @src if this token is wanted. */
@@ -429,8 +434,12 @@ int BPF_PROG(copy_chunk, __u64 copy_id, __u32 dst_dev, __u64 offset,
 	     __u64 bytes, __u32 path, __u32 reason, int status,
 	     __u64 latency_ns)
 {
-	struct under_way *w = to_split(copy_id);
+	struct under_way *w;
 
+	/* Nothing of it was emulated, and where it was, other steps tell. */
+	if (path == BLK_COPY_PATH_OFFLOAD)
+		return 0;
+	w = to_split(copy_id);
 	if (!w)
 		return 0;
 	if (w->fell_back || path == BLK_COPY_PATH_EMULATE)
@@ -443,8 +452,14 @@ int BPF_PROG(copy_chunk, __u64 copy_id, __u32 dst_dev, __u64 offset,
  * Other I/O, only if it is asked for
  */
 
-/* Of the bios of emulated copies. */
-extern const void blk_copy_bios __ksym __weak;
+/* Address of the pool of the bios of emulated copies; 0 if the kernel does not tell. */
+__u64 copy_bios;
+
+SEC("syscall")
+int find_bios(void *ctx)
+{
+	return find_symbol("blk_copy_bios", &copy_bios);
+}
 
 static __always_inline bool is_of_copy(const struct request *rq)
 {
@@ -452,7 +467,7 @@ static __always_inline bool is_of_copy(const struct request *rq)
 
 	if (op == REQ_OP_COPY_READ_TOKEN || op == REQ_OP_COPY_WRITE_TOKEN)
 		return true;
-	return rq->bio && (void *)rq->bio->bi_pool == &blk_copy_bios;
+	return copy_bios && rq->bio && (__u64)rq->bio->bi_pool == copy_bios;
 }
 
 static __always_inline __u32 op_of(const struct request *rq)
@@ -526,6 +541,8 @@ int BPF_PROG(io_complete, struct request *rq, blk_status_t error,
 		     __u64 age_ns)                                        \
 	{                                                                 \
 		_split;                                                   \
+		if (!send_tokens)                                         \
+			return 0;                                         \
 		token_step(&(struct token_event){                         \
 			.step = (_step),                                  \
 			.copy_id = copy_id,                               \
@@ -550,6 +567,8 @@ int BPF_PROG(token_dispatch, __u64 copy_id, __u64 token_id, __u32 dev,
 	     __u64 dst_sector, __u32 bytes, __u32 nr_ranges)
 {
 	split_dispatch(copy_id);
+	if (!send_tokens)
+		return 0;
 	token_step(&(struct token_event){
 		.step = TOKEN_DISPATCH,
 		.copy_id = copy_id,

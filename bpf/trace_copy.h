@@ -172,8 +172,9 @@ struct trace_counts {
 	__u64 offloaded;
 	__u64 emulated;
 	__u64 errors;
-	__u64 tokens[TOKEN_NR_STEPS]; /* steps seen */
-	__u64 lost_copies;	      /* no room in the ring buffer */
+	/* Steps seen; those between alloc and free only if they are sent. */
+	__u64 tokens[TOKEN_NR_STEPS];
+	__u64 lost_copies; /* no room in the ring buffer */
 	__u64 lost_tokens; /* same, or no room to remember their copy */
 	__u64 lost_io;	   /* same, or it would take room from the others */
 };

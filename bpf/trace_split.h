@@ -16,7 +16,7 @@ const volatile bool send_split;
 #define add(member, n) __sync_fetch_and_add(&(member), (n))
 
 /*
- * A copy that is not over.  Its chunks are begun and finished by one task, and
+ * A copy that is not over, or @id is 0.  Its chunks are begun and finished by one task, and
  * so are the tokens filled; commands end anywhere, at the same time.
  *
  * How long something was there at all is summed up by subtracting the time when
@@ -25,7 +25,8 @@ const volatile bool send_split;
  * if something came twice or never, so what comes is counted.
  */
 struct under_way {
-	__u64 start_ns;
+	__u64 id;
+	__u64 start_ns; /* 0: not seen */
 	__u64 policy_id;
 	__u64 decide_began_ns;
 	__u64 token_id; /* that is being filled */
@@ -49,12 +50,83 @@ struct under_way {
 	char comm[TRACE_COMM_LEN];
 };
 
+/*
+ * Copies are numbered one after the other, so each has a place of its own, which
+ * takes neither a hash nor a lock to find: with a dozen steps to a copy, that is most of
+ * what they cost.  One that finds its place taken, by a copy that is NR_PLACES older
+ * and still under way, is kept elsewhere.
+ */
+#define NR_PLACES 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NR_PLACES);
+	__type(key, __u32);
+	__type(value, struct under_way);
+} places SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct under_way);
-} copies SEC(".maps");
+} elsewhere SEC(".maps");
+
+/* There may be copies elsewhere. */
+bool places_taken;
+
+static const struct under_way nothing_known;
+
+static __always_inline struct under_way *place_of(__u64 copy_id)
+{
+	__u32 key = copy_id % NR_PLACES;
+
+	return bpf_map_lookup_elem(&places, &key);
+}
+
+/* NULL if it is not remembered. */
+static __always_inline struct under_way *find_copy(__u64 copy_id)
+{
+	struct under_way *w = place_of(copy_id);
+
+	if (w && w->id == copy_id)
+		return w;
+	return places_taken ? bpf_map_lookup_elem(&elsewhere, &copy_id) : NULL;
+}
+
+static __noinline int add_elsewhere(__u64 copy_id)
+{
+	places_taken = true;
+	return bpf_map_update_elem(&elsewhere, &copy_id, &nothing_known,
+				   BPF_ANY);
+}
+
+/* Remember one that is not: NULL if there is no room. */
+static __always_inline struct under_way *add_copy(__u64 copy_id)
+{
+	struct under_way *w = place_of(copy_id);
+
+	if (w && !__sync_val_compare_and_swap(&w->id, 0, copy_id)) {
+		__builtin_memset(&w->start_ns, 0,
+				 sizeof(*w) -
+					 __builtin_offsetof(struct under_way,
+							    start_ns));
+		return w;
+	}
+	if (add_elsewhere(copy_id))
+		return NULL;
+	return bpf_map_lookup_elem(&elsewhere, &copy_id);
+}
+
+static __always_inline void forget_copy(__u64 copy_id)
+{
+	struct under_way *w = place_of(copy_id);
+
+	if (w && w->id == copy_id)
+		w->id = 0;
+	else
+		bpf_map_delete_elem(&elsewhere, &copy_id);
+}
 
 static __always_inline void fill_split(struct copy_split *s,
 				       const struct under_way *w)
@@ -98,7 +170,7 @@ static __always_inline void split_decided(struct under_way *w, __u32 path)
 
 static __always_inline struct under_way *to_split(__u64 copy_id)
 {
-	return send_split ? bpf_map_lookup_elem(&copies, &copy_id) : NULL;
+	return send_split ? find_copy(copy_id) : NULL;
 }
 
 /* A token is filled part by part, one token of a copy at a time. */
@@ -116,16 +188,16 @@ static __always_inline void split_fill(__u64 copy_id, __u64 token_id,
 	w->token_age_ns = age_ns;
 }
 
-static __always_inline void come(__u32 *there, __u64 *sum)
+static __always_inline void come(__u32 *there, __u64 *sum, __u64 now_ns)
 {
 	if (!__sync_fetch_and_add(there, 1))
-		add(*sum, -bpf_ktime_get_ns());
+		add(*sum, -now_ns);
 }
 
-static __always_inline void go(__u32 *there, __u64 *sum)
+static __always_inline void go(__u32 *there, __u64 *sum, __u64 now_ns)
 {
 	if (__sync_fetch_and_add(there, -1) == 1)
-		add(*sum, bpf_ktime_get_ns());
+		add(*sum, now_ns);
 }
 
 static __always_inline void split_consume(__u64 copy_id)
@@ -135,18 +207,20 @@ static __always_inline void split_consume(__u64 copy_id)
 	if (!w)
 		return;
 	add(w->consumed, 1);
-	come(&w->queued, &w->queue_ns);
+	come(&w->queued, &w->queue_ns, bpf_ktime_get_ns());
 }
 
 static __always_inline void split_dispatch(__u64 copy_id)
 {
 	struct under_way *w = to_split(copy_id);
+	__u64 now_ns;
 
 	if (!w)
 		return;
+	now_ns = bpf_ktime_get_ns();
 	add(w->dispatched, 1);
-	come(&w->on_device, &w->device_ns);
-	go(&w->queued, &w->queue_ns);
+	come(&w->on_device, &w->device_ns, now_ns);
+	go(&w->queued, &w->queue_ns, now_ns);
 }
 
 static __always_inline void split_complete(__u64 copy_id)
@@ -156,7 +230,7 @@ static __always_inline void split_complete(__u64 copy_id)
 	if (!w)
 		return;
 	add(w->completed, 1);
-	go(&w->on_device, &w->device_ns);
+	go(&w->on_device, &w->device_ns, bpf_ktime_get_ns());
 }
 
 #endif /* BPFCOPY_TRACE_SPLIT_H */

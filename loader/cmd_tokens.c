@@ -12,8 +12,11 @@
 #include "exit.h"
 #include "kernel.h"
 #include "ksyms.h"
+#include "latency.h"
+#include "recording.h"
 #include "rows.h"
 #include "stop.h"
+#include "tokens_recording.h"
 #include "tokens_rows.h"
 #include "tracer.h"
 #include "units.h"
@@ -111,7 +114,7 @@ static int say_hello(struct run *run)
 		fputs("Watching tokens; Ctrl-C ends.\n", stderr);
 	if (!run->hello)
 		return 0;
-	err = tokens_sum(run->view, 0, ROWS_NONE, &sum);
+	err = tokens_sum(run->view, 0, ROWS_NONE, &sum, NULL);
 	return err ?: rows_add(run->hello, &sum);
 }
 
@@ -199,7 +202,7 @@ static int show_screen(struct run *run, size_t *alive)
 
 	err = add_tokens(run, alive);
 	if (!err)
-		err = tokens_sum(run->view, *alive, ROWS_NONE, &sum);
+		err = tokens_sum(run->view, *alive, ROWS_NONE, &sum, NULL);
 	if (err)
 		return err;
 	err = for_people(run) ? show_table(run, &sum) :
@@ -317,28 +320,39 @@ static void say_bye(const struct tokens_sum *sum)
 	fprintf(stderr, "lost %" PRIu64 "\n", sum->totals.lost);
 }
 
-static int finish(struct run *run, uint64_t alive)
+/* Print the last rows, close them, and make it an exit status. */
+static int close_rows(struct run *run, const struct tokens_sum *sum,
+		      const struct latency_hist *lifetimes, int err)
 {
-	struct tokens_sum sum;
-	int err, close_err;
+	int close_err;
 
-	tokens_detach(run->view);
-	err = tokens_sum(run->view, alive,
-			 run->opts->leaks ? run->nr_leaks : ROWS_NONE, &sum);
 	if (!err)
-		err = tokens_add_lifetimes(run->lifetimes, run->view);
+		err = tokens_add_lifetimes(run->lifetimes, lifetimes);
 	if (!err && !for_people(run))
-		err = rows_add(run->bye, &sum);
+		err = rows_add(run->bye, sum);
 	close_err = rows_close(run->rows);
 	run->rows = NULL;
 	if (err || close_err)
 		return exit_output(err ?: close_err, EXIT_FAILED);
 	if (for_people(run))
-		say_bye(&sum);
-	if (sum.totals.lost && run->opts->fail_on_loss)
+		say_bye(sum);
+	if (sum->totals.lost && run->opts->fail_on_loss)
 		return exit_message(EXIT_LOST, "%" PRIu64 " events were lost",
-				    sum.totals.lost);
+				    sum->totals.lost);
 	return EXIT_OK;
+}
+
+static int finish(struct run *run, uint64_t alive)
+{
+	struct latency_hist lifetimes;
+	struct tokens_sum sum;
+	int err;
+
+	tokens_detach(run->view);
+	err = tokens_sum(run->view, alive,
+			 run->opts->leaks ? run->nr_leaks : ROWS_NONE, &sum,
+			 &lifetimes);
+	return close_rows(run, &sum, &lifetimes, err);
 }
 
 static int show_tokens(struct run *run, size_t *alive)
@@ -365,8 +379,20 @@ static int show(struct run *run)
 	return exit_output(err, EXIT_FAILED);
 }
 
+static const char *unfit_for_replay(const struct options *opts)
+{
+	if (opts->watch)
+		return "--watch";
+	return opts->leaks ? "--leaks" : recording_unfit(opts);
+}
+
 static int check_options(const struct options *opts)
 {
+	const char *unfit = opts->replay ? unfit_for_replay(opts) : NULL;
+
+	if (unfit)
+		return options_usage(&verb_tokens,
+				     "%s has no meaning with --replay", unfit);
 	if (opts->watch && opts->leaks)
 		return options_usage(&verb_tokens,
 				     "--watch and --leaks exclude each other");
@@ -389,15 +415,13 @@ static uint64_t end_of(const struct options *opts)
 	return opts->watch || opts->leaks ? UINT64_MAX : tracer_now_ns() + SEC;
 }
 
-static int tokens(const struct options *opts)
+static int tokens_live(const struct options *opts)
 {
 	struct run run = { .opts = opts, .min_age_ns = opts->older_than_ns };
 	struct policy_error error = {};
 	int status, err;
 
-	status = check_options(opts);
-	if (status == EXIT_OK)
-		status = kernel_need(KERNEL_TRACE);
+	status = kernel_need(KERNEL_TRACE);
 	if (status != EXIT_OK)
 		return status;
 	if (opts->leaks && !run.min_age_ns)
@@ -414,6 +438,42 @@ static int tokens(const struct options *opts)
 	return status;
 }
 
+/* As they were at its end. */
+static int tokens_recorded(const struct options *opts)
+{
+	struct run run = { .opts = opts, .stop = stop_on_signals() };
+	const struct latency_hist *lifetimes;
+	struct tokens_recording *recording;
+	struct tokens_sum sum = {};
+	int status, end, err = 0;
+	size_t alive = 0;
+
+	status = tokens_recording_read(opts->replay, run.stop, &recording);
+	if (status != EXIT_OK)
+		return status;
+	open_rows(&run);
+	sum.ts_ns = tokens_recording_start(recording);
+	if (run.hello)
+		err = rows_add(run.hello, &sum);
+	if (!err)
+		err = tokens_recording_add(recording, run.tokens,
+					   opts->older_than_ns, &alive);
+	lifetimes = tokens_recording_sum(recording, &sum);
+	sum.alive = alive;
+	status = close_rows(&run, &sum, lifetimes, err);
+	end = tokens_recording_close(recording, status != EXIT_FAILED);
+	return end != EXIT_OK ? end : status;
+}
+
+static int tokens(const struct options *opts)
+{
+	int status = check_options(opts);
+
+	if (status != EXIT_OK)
+		return status;
+	return opts->replay ? tokens_recorded(opts) : tokens_live(opts);
+}
+
 const struct verb verb_tokens = {
 	.name = "tokens",
 	.summary = "tokens that are alive, and leaks",
@@ -428,10 +488,13 @@ const struct verb verb_tokens = {
 	       "failed, done, or leaked: its copy is over and it is not freed. "
 	       "--watch prints again and again. --leaks prints each token when "
 	       "it gets older than --older-than or leaks, with the stack that "
-	       "made it.",
+	       "made it. --replay shows those that were alive at the end of "
+	       "what `trace --record --tokens' wrote; it tells who asked for a "
+	       "copy when the copy is over, so only of leaks is that known.",
 	.examples = "  bpfcopy tokens\n"
 		    "  bpfcopy tokens --watch --interval=500ms\n"
 		    "  bpfcopy tokens --leaks --older-than=5s\n"
+		    "  bpfcopy tokens --replay=/tmp/trace.ndjson\n"
 		    "  bpfcopy tokens --leaks --count=1 -o ndjson | "
 		    "jq -r '.stack[]?'\n",
 	.overhead =

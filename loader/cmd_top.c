@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bpfcopy top: the devices that copy, live.
+ * bpfcopy top: the devices that copy, live or as recorded.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,9 +12,11 @@
 
 #include "exit.h"
 #include "kernel.h"
+#include "recording.h"
 #include "rows.h"
 #include "stop.h"
 #include "top.h"
+#include "top_recording.h"
 #include "tracer.h"
 #include "verbs.h"
 
@@ -99,6 +101,7 @@ struct run {
 	const struct options *opts;
 	const volatile sig_atomic_t *stop;
 	struct top *top;
+	struct top_recording *recording; /* or NULL */
 	struct top_text text;
 	struct rows *rows; /* NULL for text */
 	struct rows_part *hello;
@@ -192,12 +195,6 @@ static int add_frame(struct run *run, const struct top_frame *frame)
  * Batch mode
  */
 
-static bool over(const struct run *run)
-{
-	return *run->stop || tracer_now_ns() >= run->end ||
-	       (run->opts->count && run->nr >= run->opts->count);
-}
-
 static int show_frame(struct run *run)
 {
 	struct top_frame frame;
@@ -215,35 +212,53 @@ static int show_frame(struct run *run)
 /* From here on everything is seen. */
 static int say_hello(struct run *run)
 {
-	struct top_frame frame;
+	struct top_frame frame = { .tokens = ROWS_NONE, .cost_ns = ROWS_NONE };
 	struct frame_row row;
-	int err;
+	int err = 0;
 
 	if (!run->hello)
 		return 0;
-	err = top_read(run->top, &frame);
+	if (run->recording)
+		frame.ts_ns = top_recording_start(run->recording);
+	else
+		err = top_read(run->top, &frame);
 	if (err)
 		return err;
 	row = frame_row(&frame);
 	return rows_add(run->hello, &row);
 }
 
-static int show_frames(struct run *run)
+static bool is_over(const struct run *run)
 {
-	uint64_t next = tracer_now_ns();
-	int err = say_hello(run);
-
-	while (!err && !over(run)) {
-		next += interval(run->opts);
-		stop_sleep_until(next < run->end ? next : run->end);
-		err = show_frame(run);
-	}
-	return err;
+	return *run->stop || tracer_now_ns() >= run->end;
 }
 
-static int batch(const struct options *opts, struct top *top, uint64_t end)
+/* The last frame is read after somebody wanted it to end, so it has all until then. */
+static int show_frames(struct run *run)
 {
-	struct run run = { .opts = opts, .top = top, .end = end };
+	uint64_t next = tracer_now_ns(), count = run->opts->count;
+	int err = say_hello(run);
+	bool last = false;
+
+	while (!err && !last && (!count || run->nr < count)) {
+		next += interval(run->opts);
+		if (!run->recording)
+			stop_sleep_until(next < run->end ? next : run->end);
+		last = is_over(run);
+		err = show_frame(run);
+	}
+	return err == -ENODATA ? 0 : err;
+}
+
+static int batch(const struct options *opts, struct top *top,
+		 struct top_recording *recording)
+{
+	struct run run = { .opts = opts,
+			   .top = top,
+			   .recording = recording,
+			   .end = opts->duration_ns ?
+					  tracer_now_ns() + opts->duration_ns :
+					  UINT64_MAX };
 	int err, close_err = 0;
 
 	run.stop = stop_on_signals();
@@ -256,8 +271,8 @@ static int batch(const struct options *opts, struct top *top, uint64_t end)
 	if (err || close_err)
 		return exit_output(err ?: close_err, EXIT_FAILED);
 	if (run.lost && opts->fail_on_loss)
-		return exit_message(EXIT_LOST, "%" PRIu64 " copies were lost",
-				    run.lost);
+		return exit_message(EXIT_LOST, "%" PRIu64 " %s were lost",
+				    run.lost, recording ? "events" : "copies");
 	return EXIT_OK;
 }
 
@@ -289,17 +304,20 @@ static bool in_batches(const struct options *opts)
 	return opts->batch || opts->output != ROWS_TABLE;
 }
 
-static int top(const struct options *opts)
+static int show(const struct options *opts, struct top *top,
+		struct top_recording *recording)
+{
+	return in_batches(opts) ? batch(opts, top, recording) :
+				  screen(opts, top);
+}
+
+static int top_live(const struct options *opts)
 {
 	struct policy_error error = {};
-	struct top *top;
 	struct copy_filter filter;
+	struct top *top;
 	int status, err;
 
-	if (!in_batches(opts) && !isatty(STDOUT_FILENO))
-		return exit_message(
-			EXIT_FAILED,
-			"top: no terminal; -b prints frames without one");
 	status = filter_of_options(opts, &filter);
 	if (status == EXIT_OK)
 		status = kernel_need(KERNEL_TRACE);
@@ -308,15 +326,41 @@ static int top(const struct options *opts)
 	err = top_open(&filter, &top, &error);
 	if (err)
 		return exit_because(IN_TRACE, err, "top", error.text);
-	if (in_batches(opts))
-		status = batch(opts, top,
-			       opts->duration_ns ?
-				       tracer_now_ns() + opts->duration_ns :
-				       UINT64_MAX);
-	else
-		status = screen(opts, top);
+	status = show(opts, top, NULL);
 	top_close(top);
 	return status;
+}
+
+/* What is wrong with the recording is told when what is whole was shown. */
+static int top_recorded(const struct options *opts)
+{
+	struct top_recording *recording;
+	struct top *top;
+	int status, end;
+
+	status = top_recording_open(opts, interval(opts), &recording);
+	if (status != EXIT_OK)
+		return status;
+	top = top_replay(recording);
+	status = top ? show(opts, top, recording) :
+		       exit_error(IN_GENERAL, -ENOMEM, "top");
+	top_close(top);
+	end = top_recording_close(recording, status != EXIT_FAILED);
+	return end != EXIT_OK ? end : status;
+}
+
+static int top(const struct options *opts)
+{
+	const char *unfit = opts->replay ? recording_unfit(opts) : NULL;
+
+	if (unfit)
+		return options_usage(&verb_top,
+				     "%s has no meaning with --replay", unfit);
+	if (!in_batches(opts) && !isatty(STDOUT_FILENO))
+		return exit_message(
+			EXIT_FAILED,
+			"top: no terminal; -b prints frames without one");
+	return opts->replay ? top_recorded(opts) : top_live(opts);
 }
 
 const struct verb verb_top = {
@@ -329,10 +373,15 @@ const struct verb verb_top = {
 	       "kernel.bpf_stats_enabled is 1). Press h for the keys; Enter on a "
 	       "device shows what it is made of, the limits of each layer, the "
 	       "weakest one marked, and its latencies. -b prints the same as "
-	       "text, frame by frame; -o json and ndjson do so for programs.",
+	       "text, frame by frame; -o json and ndjson do so for programs. "
+	       "--replay shows what `trace --record' wrote: on a terminal at "
+	       "the pace of then, but for times in which nothing happened; "
+	       "tokens are in it if it was made with --tokens, and what devices "
+	       "are made of is not.",
 	.examples = "  bpfcopy top\n"
 		    "  bpfcopy top --interval=5s --dev=nvme0n1\n"
 		    "  bpfcopy top -b -n 1 --interval=10s\n"
+		    "  bpfcopy top -b --replay=/tmp/trace.ndjson\n"
 		    "  bpfcopy top -o ndjson --duration=1min --fail-on-loss\n",
 	.overhead = "A BPF program at the end of each copy, and two that count "
 		    "tokens; nothing is left when it ends. With "

@@ -13,6 +13,7 @@
 #include "exit.h"
 #include "kernel.h"
 #include "ksyms.h"
+#include "recording.h"
 #include "stop.h"
 #include "trace.h"
 #include "trace_names.h"
@@ -382,18 +383,6 @@ static int trace_recording(const struct options *opts)
 								  status;
 }
 
-/* What would have changed what is in the recording. */
-static const char *not_for_replay(const struct options *opts)
-{
-	if (opts->cgroup)
-		return "--cgroup";
-	if (opts->duration_ns)
-		return "--duration";
-	if (opts->buffer_bytes)
-		return "--buffer";
-	return opts->stack ? "--stack" : NULL;
-}
-
 static bool same_file(const char *a, const char *b)
 {
 	struct stat x, y;
@@ -404,7 +393,7 @@ static bool same_file(const char *a, const char *b)
 
 static int trace(const struct options *opts)
 {
-	const char *wrong = opts->replay ? not_for_replay(opts) : NULL;
+	const char *wrong = opts->replay ? recording_unfit(opts) : NULL;
 
 	if (opts->buffer_bytes > BUFFER_MAX)
 		return options_usage(&verb_trace,
@@ -438,7 +427,7 @@ const struct verb verb_trace = {
 		"  bpfcopy trace --dev=nvme0n1 --min-latency=10ms\n"
 		"  bpfcopy trace --split --wide --comm=fio\n"
 		"  bpfcopy trace --tokens --count=5\n"
-		"  bpfcopy trace --record=/tmp/trace.ndjson --duration=5s\n"
+		"  bpfcopy trace --tokens --record=/tmp/trace.ndjson --duration=5s\n"
 		"  bpfcopy trace --replay=/tmp/trace.ndjson --path=emulate --wide\n"
 		"  bpfcopy trace --replay=/tmp/trace.ndjson --perfetto=/tmp/trace.json\n"
 		"  bpfcopy trace -o ndjson --duration=5s --fail-on-loss | "
@@ -446,7 +435,7 @@ const struct verb verb_trace = {
 	.overhead =
 		"While it runs, each copy costs about 1200 instructions "
 		"more (5 % of an offloaded copy of 4 KiB), with --tokens "
-		"3100, with --split 3900. With --perfetto all other I/O of the "
+		"3100, with --split 2500. With --perfetto all other I/O of the "
 		"machine (of --dev, if given) costs an event, too. Printing a "
 		"row costs some 10000, on another processor if there is one; "
 		"filters work before that. "

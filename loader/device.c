@@ -186,6 +186,10 @@ static int read_device(struct device *dev, const char *dir)
 	dev->start_bytes = read_number_or(dir, "start", 0) * SECTOR;
 	dev->size_bytes = read_number_or(dir, "size", 0) * SECTOR;
 	dev->read_only = read_number_or(dir, "ro", 0) != 0;
+	/*
+	 * Before what it is like: if another disk gets the name meanwhile, this one
+	 * is gone, instead of the other being taken for it.
+	 */
 	dev->diskseq = read_number(disk, "diskseq");
 	read_limits(dev, disk);
 	read_identity(dev, disk);

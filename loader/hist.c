@@ -78,8 +78,10 @@ static int load(struct hist *hist, const struct copy_filter *filter,
 	bpf_map__set_max_entries(hist->skel->maps.series,
 				 room(hist->cpus, max_series));
 	error = hist_copy__load(hist->skel);
-	if (error)
-		return policy_fail_load(err, "counters", error);
+	if (error) {
+		error = policy_fail_load(err, "counters", error);
+		return tracer_check_kernel(err) ?: error;
+	}
 	hist->series_fd = bpf_map__fd(hist->skel->maps.series);
 	hist->lost_fd = bpf_map__fd(hist->skel->maps.lost);
 	hist->prog_fd = bpf_program__fd(hist->skel->progs.hist_copy_end);
@@ -128,9 +130,6 @@ int hist_start(const struct copy_filter *filter, unsigned int by,
 
 	err->text[0] = '\0';
 	*out = NULL;
-	error = tracer_check_kernel(err);
-	if (error)
-		return error;
 	error = hist_new(&hist);
 	if (error)
 		return policy_fail(err, error, "%s", strerror(-error));

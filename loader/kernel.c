@@ -14,6 +14,7 @@
 
 #include "device.h"
 #include "exit.h"
+#include "policy_internal.h"
 #include "rows.h"
 
 static void answer(struct kernel_check *check, enum kernel_answer answer,
@@ -113,6 +114,8 @@ void kernel_probe(struct kernel_check checks[KERNEL_NR_FEATURES])
 	btf = btf__load_vmlinux_btf();
 	if (libbpf_get_error(btf))
 		btf = NULL;
+	else
+		policy_types_learn(btf);
 	probe_limits(&checks[0], disks, nr);
 	probe_ioctl(&checks[1], disks, nr);
 	probe_btf(&checks[2], btf, "blk_copy_ops", BTF_KIND_STRUCT);

@@ -135,8 +135,8 @@ const struct option_def option_table[] = {
 	  "write everything to FILE, for --replay, and print no rows",
 	  OPT(record), V_TRACE },
 	{ "replay", 'r', OPTION_TEXT, "FILE",
-	  "read what --record wrote (- is stdin) instead of tracing",
-	  OPT(replay), V_TRACE },
+	  "read what `trace --record' wrote (- is stdin) instead of watching",
+	  OPT(replay), V_TRACE | V_HIST | V_TOP | V_TOKENS },
 	{ "perfetto", KEY_PERFETTO, OPTION_TEXT, "FILE",
 	  "write FILE for ui.perfetto.dev or chrome://tracing, with other "
 	  "I/O beside the copies, and print no rows",

@@ -275,12 +275,10 @@ bool policy_is_pin(const char *name);
 
 /**
  * struct policy_types - the kernel's idea of struct blk_copy_ops
- * @btf: freed by policy_types_put()
  * @value_id: type id of the values of its struct_ops maps
  * @dev_off: where members are in such a value
  */
 struct policy_types {
-	struct btf *btf;
 	uint32_t value_id;
 	uint32_t dev_off;
 	uint32_t name_off;
@@ -293,7 +291,22 @@ struct policy_types {
  * Return: 0, -EOPNOTSUPP if there is none, or another errno.
  */
 int policy_types_get(struct policy_types *types, struct policy_error *err);
-void policy_types_put(struct policy_types *types);
+
+/**
+ * policy_types_learn() - who has the kernel's types at hand saves policy_types_get()
+ * the time to read them
+ *
+ * Return: 0, or -EOPNOTSUPP if the kernel has no policies.
+ */
+int policy_types_learn(const struct btf *btf);
+
+/**
+ * policy_kernel_btf() - the types of the running kernel
+ * @btf: set on success, for btf__free()
+ *
+ * Return: 0, -EOPNOTSUPP if it shows none, or -EPERM.
+ */
+int policy_kernel_btf(struct btf **btf, struct policy_error *err);
 
 /**
  * policy_link_map() - the policy behind a link

@@ -55,24 +55,24 @@ find_member(const struct btf *btf, const struct btf_type *t, const char *name)
  *		struct blk_copy_ops data;
  *	};
  */
-static int find_offsets(struct policy_types *types)
+static int find_offsets(const struct btf *btf, struct policy_types *types)
 {
 	const struct btf_member *data, *dev, *name, *decide;
 	const struct btf_type *value, *ops;
 	int id;
 
-	id = btf__find_by_name_kind(types->btf, "bpf_struct_ops_blk_copy_ops",
+	id = btf__find_by_name_kind(btf, "bpf_struct_ops_blk_copy_ops",
 				    BTF_KIND_STRUCT);
 	if (id < 0)
 		return -EOPNOTSUPP;
-	value = btf__type_by_id(types->btf, id);
-	data = find_member(types->btf, value, "data");
+	value = btf__type_by_id(btf, id);
+	data = find_member(btf, value, "data");
 	if (!data)
 		return -EOPNOTSUPP;
-	ops = btf__type_by_id(types->btf, data->type);
-	dev = find_member(types->btf, ops, "dev");
-	name = find_member(types->btf, ops, "name");
-	decide = find_member(types->btf, ops, "decide");
+	ops = btf__type_by_id(btf, data->type);
+	dev = find_member(btf, ops, "dev");
+	name = find_member(btf, ops, "name");
+	decide = find_member(btf, ops, "decide");
 	if (!dev || !name || !decide)
 		return -EOPNOTSUPP;
 	types->value_id = id;
@@ -82,33 +82,48 @@ static int find_offsets(struct policy_types *types)
 	return 0;
 }
 
-int policy_types_get(struct policy_types *types, struct policy_error *err)
+int policy_kernel_btf(struct btf **btf, struct policy_error *err)
 {
 	int error;
 
 	policy_log_start();
-	types->btf = btf__load_vmlinux_btf();
-	if (!types->btf) {
-		error = errno == EACCES ? -EPERM : -EOPNOTSUPP;
-		return policy_fail(
-			err, error,
-			"this kernel shows no BTF (/sys/kernel/btf/vmlinux): %s",
-			strerror(errno));
-	}
-	error = find_offsets(types);
-	if (error) {
-		policy_types_put(types);
+	*btf = btf__load_vmlinux_btf();
+	if (*btf)
+		return 0;
+	error = errno;
+	return policy_fail(
+		err, error == EACCES ? -EPERM : -EOPNOTSUPP,
+		"this kernel shows no BTF (/sys/kernel/btf/vmlinux): %s",
+		strerror(error));
+}
+
+/* The kernel's types are as they are for as long as it runs. */
+static struct policy_types known;
+
+int policy_types_learn(const struct btf *btf)
+{
+	return known.value_id ? 0 : find_offsets(btf, &known);
+}
+
+int policy_types_get(struct policy_types *types, struct policy_error *err)
+{
+	struct btf *btf = NULL;
+	int error = 0;
+
+	policy_log_start();
+	/* To read them takes longer than all else that is asked of the kernel. */
+	if (!known.value_id)
+		error = policy_kernel_btf(&btf, err);
+	if (error)
+		return error;
+	error = policy_types_learn(btf);
+	btf__free(btf);
+	if (error)
 		return policy_fail(
 			err, error,
 			"this kernel has no copy policies (no struct blk_copy_ops in its BTF): it takes the kernel patches of bpfcopy and CONFIG_BLK_COPY_BPF");
-	}
+	*types = known;
 	return 0;
-}
-
-void policy_types_put(struct policy_types *types)
-{
-	btf__free(types->btf);
-	types->btf = NULL;
 }
 
 int policy_link_map(int link_fd, uint32_t *link_id, uint32_t *map_id)

@@ -287,7 +287,7 @@ int policy_load(const struct policy_spec *spec, struct policy_info *out,
 	if (!error)
 		error = policy_object_load(spec, &po, err);
 	if (error)
-		goto put_types;
+		return error;
 	if (spec->dry_run)
 		foresee(&types, &slot, &po, out);
 	else
@@ -295,9 +295,6 @@ int policy_load(const struct policy_spec *spec, struct policy_info *out,
 	if (!error)
 		snprintf(out->pin, sizeof(out->pin), "%s", slot.link);
 	policy_object_close(&po);
-
-put_types:
-	policy_types_put(&types);
 	return error;
 }
 
@@ -365,18 +362,13 @@ int policy_detach(uint32_t dev, uint64_t diskseq, uint32_t map_id,
 	if (error)
 		return error;
 	lock = policy_lock_slots(err);
-	if (lock < 0) {
-		error = lock;
-		goto put_types;
-	}
+	if (lock < 0)
+		return lock;
 	if (policy_slot_gone(&slot, diskseq))
 		error = policy_fail(err, -ENODEV, "the block device is gone");
 	else
 		error = unload_slot(&types, &slot, map_id, err);
 	close(lock);
-
-put_types:
-	policy_types_put(&types);
 	return error;
 }
 
@@ -469,7 +461,6 @@ int policy_list(struct policy_info **out, size_t *nr, struct policy_error *err)
 	if (error)
 		return error;
 	error = policy_find_all(&types, out, nr);
-	policy_types_put(&types);
 	if (error == -EPERM)
 		return policy_fail(
 			err, error,

@@ -221,19 +221,19 @@ int policy_test(const struct policy_spec *spec, const struct policy_case *cases,
 		size_t nr, struct policy_answer *answers,
 		struct policy_error *err)
 {
-	struct policy_types types;
+	struct btf *btf;
 	struct test test;
 	int error;
 
 	err->text[0] = '\0';
-	error = policy_types_get(&types, err);
+	error = policy_kernel_btf(&btf, err);
 	if (error)
 		return error;
-	error = find_type(&test, types.btf, err);
+	error = find_type(&test, btf, err);
 	if (!error)
 		error = load(&test, spec, err);
 	if (error)
-		goto put_types;
+		goto free_btf;
 	for (size_t i = 0; !error && i < nr; i++) {
 		fill(&test, &cases[i], spec->dev);
 		error = ask(&test, &answers[i]);
@@ -243,7 +243,7 @@ int policy_test(const struct policy_spec *spec, const struct policy_case *cases,
 		policy_fail(err, error, "%s: cannot be run: %s", spec->policy,
 			    strerror(-error));
 
-put_types:
-	policy_types_put(&types);
+free_btf:
+	btf__free(btf);
 	return error;
 }

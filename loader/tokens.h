@@ -98,6 +98,9 @@ void tokens_detach(struct tokens_view *view);
 int tokens_alive(struct tokens_view *view, uint64_t min_age_ns,
 		 const struct token **list, size_t *nr);
 
+/** tokens_progress() - how far a token got that is not leaked */
+enum token_state tokens_progress(const struct token_alive *kept);
+
 /**
  * tokens_totals() - what was counted
  * @view: from tokens_open()

@@ -2,6 +2,7 @@
 #include "tokens_rows.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "device.h"
 #include "latency.h"
@@ -100,21 +101,21 @@ static uint64_t known(uint64_t value, bool is)
 	return is ? value : ROWS_NONE;
 }
 
-int tokens_add_token(struct rows_part *part, const struct token *token,
-		     char **stack)
+int tokens_add_named(struct rows_part *part, uint64_t ts_ns,
+		     const struct token *token,
+		     const struct tokens_names *names, char **stack)
 {
 	const struct token_alive *kept = &token->kept;
 	const struct token_holder *holder = &kept->holder;
-	bool copy_seen = holder->origin != TOKENS_NO_ORIGIN;
 	struct token_row row = {
-		.ts_ns = tracer_clock_ns(),
+		.ts_ns = ts_ns,
 		.id = token->id,
 		.age_ns = token->age_ns,
 		.state = word_of(states, sizeof(states) / sizeof(*states),
 				 token->state),
 		.bytes = known(kept->bytes, kept->bytes),
 		.extents = kept->extents,
-		.origin = copy_seen ? word_of_origin(holder->origin) : NULL,
+		.origin = names->origin,
 		.pid = known(holder->pid, *holder->comm),
 		.copy_id = kept->copy_id,
 		.filled = kept->filled,
@@ -125,22 +126,36 @@ int tokens_add_token(struct rows_part *part, const struct token *token,
 		.stack = stack,
 	};
 
-	if (copy_seen) {
-		device_name(holder->dst_dev, row.device);
-		device_name(holder->src_dev, row.src_device);
-	}
-	if (kept->disk)
-		device_name(kept->disk, row.disk);
+	strcpy(row.device, names->device);
+	strcpy(row.src_device, names->src_device);
+	strcpy(row.disk, names->disk);
 	snprintf(row.comm, sizeof(row.comm), "%.*s", TOKENS_COMM_LEN,
 		 holder->comm);
 	return rows_add(part, &row);
 }
 
-/* Powers of two, from the first to the last that has any. */
-int tokens_add_lifetimes(struct rows_part *part, struct tokens_view *view)
+int tokens_add_token(struct rows_part *part, const struct token *token,
+		     char **stack)
 {
-	struct latency_hist hist;
-	int err = tokens_lifetimes(view, &hist);
+	const struct token_holder *holder = &token->kept.holder;
+	struct tokens_names names = {};
+
+	if (holder->origin != TOKENS_NO_ORIGIN) {
+		snprintf(names.origin, sizeof(names.origin), "%s",
+			 word_of_origin(holder->origin));
+		device_name(holder->dst_dev, names.device);
+		device_name(holder->src_dev, names.src_device);
+	}
+	if (token->kept.disk)
+		device_name(token->kept.disk, names.disk);
+	return tokens_add_named(part, tracer_clock_ns(), token, &names, stack);
+}
+
+/* Powers of two, from the first to the last that has any. */
+int tokens_add_lifetimes(struct rows_part *part,
+			 const struct latency_hist *hist)
+{
+	int err = 0;
 
 	for (uint32_t i = 0; !err && i < LATENCY_SLOTS; i += LATENCY_SUB) {
 		struct lifetime_row row = { .from_ns = latency_slot_low(i) };
@@ -149,15 +164,21 @@ int tokens_add_lifetimes(struct rows_part *part, struct tokens_view *view)
 				    latency_slot_low(i + LATENCY_SUB) :
 				    ROWS_NONE;
 		for (uint32_t j = i; j < i + LATENCY_SUB; j++)
-			row.tokens += hist.slots[j];
+			row.tokens += hist->slots[j];
 		if (row.tokens)
 			err = rows_add(part, &row);
 	}
 	return err;
 }
 
+void tokens_percentiles(const struct latency_hist *hist, struct tokens_sum *out)
+{
+	out->p50_ns = latency_percentile(hist, 50);
+	out->p99_ns = latency_percentile(hist, 99);
+}
+
 int tokens_sum(struct tokens_view *view, uint64_t alive, uint64_t leaks,
-	       struct tokens_sum *out)
+	       struct tokens_sum *out, struct latency_hist *lifetimes)
 {
 	struct latency_hist hist;
 	int err;
@@ -170,7 +191,8 @@ int tokens_sum(struct tokens_view *view, uint64_t alive, uint64_t leaks,
 		err = tokens_lifetimes(view, &hist);
 	if (err)
 		return err;
-	out->p50_ns = latency_percentile(&hist, 50);
-	out->p99_ns = latency_percentile(&hist, 99);
+	tokens_percentiles(&hist, out);
+	if (lifetimes)
+		*lifetimes = hist;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef BPFCOPY_TOKENS_ROWS_H
 #define BPFCOPY_TOKENS_ROWS_H
 
+#include "device.h"
 #include "rows.h"
 #include "tokens.h"
 
@@ -43,16 +44,46 @@ extern const struct row_desc tokens_bye_desc; /* struct tokens_sum */
 int tokens_add_token(struct rows_part *part, const struct token *token,
 		     char **stack);
 
+#define TOKENS_ORIGIN_MAX 16
+
+/**
+ * struct tokens_names - what a row has of names; "" for those that are not known
+ * @device: destination of the copy
+ * @src_device: its source
+ * @disk: where the last step was
+ * @origin: how the copy was asked for
+ */
+struct tokens_names {
+	char device[DEVICE_NAME_MAX];
+	char src_device[DEVICE_NAME_MAX];
+	char disk[DEVICE_NAME_MAX];
+	char origin[TOKENS_ORIGIN_MAX];
+};
+
+/**
+ * tokens_add_named() - tokens_add_token(), of which the numbers of devices say nothing
+ * @ts_ns: when it was so, since the epoch
+ * @names: instead
+ */
+int tokens_add_named(struct rows_part *part, uint64_t ts_ns,
+		     const struct token *token,
+		     const struct tokens_names *names, char **stack);
+
 /**
  * tokens_add_lifetimes() - add a row of tokens_lifetime_desc per power of two
  * @part: for such rows
- * @view: whose lifetimes
+ * @hist: lifetimes
  *
  * Powers that no token had are left out.
  *
- * Return: as rows_add(), or an error of reading.
+ * Return: as rows_add().
  */
-int tokens_add_lifetimes(struct rows_part *part, struct tokens_view *view);
+int tokens_add_lifetimes(struct rows_part *part,
+			 const struct latency_hist *hist);
+
+/** tokens_percentiles() - fill them in */
+void tokens_percentiles(const struct latency_hist *hist,
+			struct tokens_sum *out);
 
 /**
  * tokens_sum() - fill a row of sums
@@ -60,10 +91,11 @@ int tokens_add_lifetimes(struct rows_part *part, struct tokens_view *view);
  * @alive: tokens that are alive
  * @leaks: as in the row
  * @out: filled
+ * @lifetimes: filled, if it is not NULL
  *
  * Return: 0 or a negative errno.
  */
 int tokens_sum(struct tokens_view *view, uint64_t alive, uint64_t leaks,
-	       struct tokens_sum *out);
+	       struct tokens_sum *out, struct latency_hist *lifetimes);
 
 #endif /* BPFCOPY_TOKENS_ROWS_H */

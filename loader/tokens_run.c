@@ -39,6 +39,20 @@ static int allocate(struct tokens_view *view)
 	return view->ids && view->kept && view->list ? 0 : -ENOMEM;
 }
 
+/* Without one of its steps, what is said of a token would be wrong. */
+static int fail_load(const struct bpf_object *obj, int error,
+		     struct policy_error *err)
+{
+	const char *lacks = tracer_lacks(obj);
+
+	if (!lacks)
+		return policy_fail_load(err, "tracer", error);
+	return policy_fail(
+		err, -EOPNOTSUPP,
+		"this kernel cannot tell of tokens (no tracepoint %s in its BTF): it takes the kernel patches of bpfcopy",
+		lacks);
+}
+
 static int load(struct tokens_view *view, bool stacks, struct policy_error *err)
 {
 	int error;
@@ -53,7 +67,7 @@ static int load(struct tokens_view *view, bool stacks, struct policy_error *err)
 		bpf_map__set_max_entries(view->skel->maps.stacks, 1);
 	error = tokens__load(view->skel);
 	if (error)
-		return policy_fail_load(err, "tracer", error);
+		return fail_load(view->skel->obj, error, err);
 	error = tokens__attach(view->skel);
 	if (error)
 		return policy_fail(err, error, "cannot attach the tracer: %s",
@@ -68,9 +82,6 @@ int tokens_open(bool stacks, struct tokens_view **out, struct policy_error *err)
 
 	*out = NULL;
 	err->text[0] = '\0';
-	error = tracer_check_kernel(err);
-	if (error)
-		return error;
 	view = calloc(1, sizeof(*view));
 	error = view ? allocate(view) : -ENOMEM;
 	if (!error)
@@ -122,7 +133,7 @@ static bool is_leaked(const struct tokens_view *view, uint64_t id,
 	       !now.freed;
 }
 
-static enum token_state progress(const struct token_alive *kept)
+enum token_state tokens_progress(const struct token_alive *kept)
 {
 	if (kept->consumed > kept->done + kept->failed)
 		return TOKEN_STATE_CONSUMED;
@@ -162,7 +173,7 @@ static bool look_at(const struct tokens_view *view, uint32_t i, uint64_t now,
 	token->age_ns = now > kept->alloc_ns ? now - kept->alloc_ns : 0;
 	token->kept = *kept;
 	token->state = is_leaked(view, token->id, kept) ? TOKEN_STATE_LEAKED :
-							  progress(kept);
+							  tokens_progress(kept);
 	if (token->age_ns < min_age_ns && token->state != TOKEN_STATE_LEAKED)
 		return false;
 	read_stack(view, token);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The live screen, in four parts that know nothing of each other's means:
+ * The live screen, in parts that know nothing of each other's means:
  *
  *	top_frame.c	what there is to show: counters, and disks that can copy
+ *	top_recording.c	the same of a recording
  *	top_stack.c	what a device is made of
  *	top_view.c	what the person chose: keys, order, filter
  *	top_render.c	frame and view to lines of text
@@ -105,7 +106,9 @@ struct top_layer {
  * @interval_ns: since the frame before
  * @devices: by name
  * @nr: how many devices
- * @tokens: that are alive, of those made since the beginning
+ * @recorded: it is of a recording: what devices are made of is not known
+ * @tokens: that are alive, of those made since the beginning; ROWS_NONE if that is
+ *	not in the recording
  * @lost: copies that were not counted, since the beginning
  * @cost_ns: time that our programs ran in the interval; ROWS_NONE if the kernel
  *	does not count it (kernel.bpf_stats_enabled)
@@ -115,6 +118,7 @@ struct top_frame {
 	uint64_t interval_ns;
 	struct top_device *devices;
 	size_t nr;
+	bool recorded;
 	uint64_t tokens;
 	uint64_t lost;
 	uint64_t cost_ns;
@@ -125,6 +129,10 @@ struct top_frame {
  */
 
 struct top;
+struct top_recording;
+
+/* What copies are told apart by. */
+#define TOP_BY (HIST_BY_DEV | HIST_BY_PATH | HIST_BY_POLICY)
 
 /**
  * top_open() - count from now on
@@ -138,11 +146,19 @@ int top_open(const struct copy_filter *filter, struct top **out,
 	     struct policy_error *err);
 
 /**
+ * top_replay() - the same of a recording
+ * @recording: just opened; has to stay until top_close()
+ *
+ * Return: for top_close(), or NULL without memory.
+ */
+struct top *top_replay(struct top_recording *recording);
+
+/**
  * top_read() - what happened since the last call
- * @top: from top_open()
+ * @top: from top_open() or top_replay()
  * @frame: valid until the next call
  *
- * Return: 0 or a negative errno.
+ * Return: 0, -ENODATA at the end of a recording, or a negative errno.
  */
 int top_read(struct top *top, struct top_frame *frame);
 
@@ -198,6 +214,7 @@ enum top_page {
  * @filter: devices whose name has this in it; "" for all
  * @typing: the filter is being typed
  * @paused: the frame does not change
+ * @ended: it was the last one of a recording
  * @selected: name of a device; if there is none, the first is
  * @scroll: lines of a page that are above the screen
  */
@@ -211,6 +228,7 @@ struct top_view {
 	char filter[TOP_FILTER_MAX];
 	bool typing;
 	bool paused;
+	bool ended;
 	char selected[DEVICE_NAME_MAX];
 	size_t scroll;
 };
@@ -320,7 +338,7 @@ void top_text_free(struct top_text *text);
 
 /**
  * top_screen() - show it on this terminal until it is enough
- * @top: from top_open()
+ * @top: from top_open() or top_replay()
  * @interval_ns: from frame to frame
  * @count: end after so many frames; 0 for no end
  * @duration_ns: end after so long; 0 for no end

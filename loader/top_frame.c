@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the counters of bpf/hist_copy.bpf.c say, by device, between two calls;
- * with the disks of sysfs that can copy, whether or not they did.
+ * with the disks of sysfs that can copy, whether or not they did.  Or what a
+ * recording says, which knows of no other disks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,12 +13,15 @@
 #include "policy_internal.h"
 #include "rows.h"
 #include "top.h"
+#include "top_recording.h"
 #include "tracer.h"
 
 /**
  * struct top - between the frames
  * @hist: the counters
  * @tokens: the counter of tokens
+ * @no_tokens: it could not be loaded, for the kernel does not tell of them
+ * @recording: instead of these two
  * @dev: the only device that is meant, or 0
  * @before: what they were
  * @before_ns: when that was
@@ -29,6 +33,8 @@
 struct top {
 	struct hist *hist;
 	struct token_count *tokens;
+	bool no_tokens;
+	struct top_recording *recording;
 	uint32_t dev;
 	struct hist_set before;
 	uint64_t before_ns;
@@ -54,19 +60,39 @@ static uint64_t tokens_of(const struct top *top)
 	const uint32_t key = 0;
 	uint64_t n[2];
 
+	if (top->no_tokens)
+		return ROWS_NONE;
 	if (tracer_sum_percpu(top->tokens->maps.counts, &key, n) || n[0] < n[1])
 		return 0;
 	return n[0] - n[1];
 }
 
-static int count_tokens(struct top *top, struct policy_error *err)
+/* A kernel that does not tell of tokens may tell of copies. */
+static int load_tokens(struct top *top, struct policy_error *err)
 {
 	int error;
 
 	policy_log_start();
-	top->tokens = token_count__open_and_load();
+	top->tokens = token_count__open();
 	if (!top->tokens)
-		return policy_fail_load(err, "counter of tokens", -errno);
+		return policy_fail(err, -errno,
+				   "cannot open the counter of tokens: %s",
+				   strerror(errno));
+	error = token_count__load(top->tokens);
+	if (!error)
+		return 0;
+	top->no_tokens = tracer_lacks(top->tokens->obj) != NULL;
+	return top->no_tokens ?
+		       0 :
+		       policy_fail_load(err, "counter of tokens", error);
+}
+
+static int count_tokens(struct top *top, struct policy_error *err)
+{
+	int error = load_tokens(top, err);
+
+	if (error || top->no_tokens)
+		return error;
 	error = token_count__attach(top->tokens);
 	if (error)
 		return policy_fail(err, error,
@@ -86,8 +112,7 @@ int top_open(const struct copy_filter *filter, struct top **out,
 	if (!top)
 		return -ENOMEM;
 	top->dev = filter->dev;
-	error = hist_start(filter, HIST_BY_DEV | HIST_BY_PATH | HIST_BY_POLICY,
-			   0, &top->hist, err);
+	error = hist_start(filter, TOP_BY, 0, &top->hist, err);
 	if (!error)
 		error = count_tokens(top, err);
 	if (error) {
@@ -98,6 +123,17 @@ int top_open(const struct copy_filter *filter, struct top **out,
 	top->cost_before = cost_of(top);
 	*out = top;
 	return 0;
+}
+
+struct top *top_replay(struct top_recording *recording)
+{
+	struct top *top = calloc(1, sizeof(*top));
+
+	if (!top)
+		return NULL;
+	top->recording = recording;
+	top->before_ns = top_recording_start(recording);
+	return top;
 }
 
 void top_close(struct top *top)
@@ -175,11 +211,14 @@ static int add_disks(struct top *top)
 	return err;
 }
 
-static bool is_there(const struct hist_series *series)
+/* A recording is about another time. */
+static bool is_there(const struct top *top, const struct hist_series *series)
 {
 	struct device dev;
 	bool same;
 
+	if (top->recording)
+		return true;
 	if (device_find(series->device, &dev))
 		return false;
 	same = dev.dev == series->key.dev && dev.diskseq == series->key.diskseq;
@@ -265,7 +304,7 @@ static int add_copied(struct top *top, const struct hist_set *now,
 {
 	for (size_t i = 0; i < now->nr; i++) {
 		const struct hist_series *s = &now->series[i];
-		bool there = is_there(s);
+		bool there = is_there(top, s);
 		struct top_device *d;
 
 		if (!there && !has_copies(since, &s->key))
@@ -292,7 +331,7 @@ static int fill_devices(struct top *top, const struct hist_set *now)
 	if (err)
 		return err;
 	top->nr = 0;
-	err = add_disks(top);
+	err = top->recording ? 0 : add_disks(top);
 	if (!err)
 		err = add_copied(top, now, &since);
 	if (!err) {
@@ -308,41 +347,55 @@ static int fill_devices(struct top *top, const struct hist_set *now)
  * Frames
  */
 
-/* @at is when the counters were read. */
-static void fill_frame(struct top *top, uint64_t at, uint64_t lost,
+static int read_live(struct top *top, struct hist_set *set,
+		     struct top_moment *now)
+{
+	int err;
+
+	now->at_ns = tracer_now_ns();
+	err = hist_read(top->hist, set);
+	now->ts_ns = tracer_clock_ns();
+	now->tokens = tokens_of(top);
+	now->lost = set->lost + tracer_skipped_runs(top->tokens->obj);
+	now->cost_ns = cost_of(top);
+	return err;
+}
+
+static void fill_frame(struct top *top, const struct top_moment *now,
 		       struct top_frame *frame)
 {
-	uint64_t cost = cost_of(top);
-
 	*frame = (struct top_frame){
-		.ts_ns = tracer_clock_ns(),
-		.interval_ns = at - top->before_ns,
+		.ts_ns = now->ts_ns,
+		.interval_ns = now->at_ns - top->before_ns,
 		.devices = top->devices,
 		.nr = top->nr,
-		.tokens = tokens_of(top),
-		.lost = lost + tracer_skipped_runs(top->tokens->obj),
-		.cost_ns = cost ? cost - top->cost_before : ROWS_NONE,
+		.recorded = top->recording != NULL,
+		.tokens = now->tokens,
+		.lost = now->lost,
+		.cost_ns = now->cost_ns ? now->cost_ns - top->cost_before :
+					  ROWS_NONE,
 	};
-	top->before_ns = at;
-	top->cost_before = cost;
+	top->before_ns = now->at_ns;
+	top->cost_before = now->cost_ns;
 }
 
 int top_read(struct top *top, struct top_frame *frame)
 {
-	uint64_t at = tracer_now_ns();
-	struct hist_set now;
+	struct top_moment now;
+	struct hist_set set;
 	int err;
 
-	err = hist_read(top->hist, &now);
+	err = top->recording ? top_recording_read(top->recording, &set, &now) :
+			       read_live(top, &set, &now);
 	if (err)
 		return err;
-	err = fill_devices(top, &now);
+	err = fill_devices(top, &set);
 	if (err) {
-		hist_set_free(&now);
+		hist_set_free(&set);
 		return err;
 	}
-	fill_frame(top, at, now.lost, frame);
+	fill_frame(top, &now, frame);
 	hist_set_free(&top->before);
-	top->before = now;
+	top->before = set;
 	return 0;
 }

@@ -128,7 +128,7 @@ int top_add_page(struct top_text *text, const struct top_frame *frame,
 	int err;
 
 	err = top_add_line(text, TOP_BOLD, "%s%s", view->selected,
-			   nr_layers ? "" : " is gone");
+			   nr_layers || frame->recorded ? "" : " is gone");
 	d = d ?: &nothing;
 	if (!err)
 		err = add_paths(text, frame, d);

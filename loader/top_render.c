@@ -342,7 +342,9 @@ static int add_title(struct top_text *text, const struct top_frame *frame,
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&now, &tm));
 	add_phrase(line, text->cols, "bpfcopy top");
 	add_phrase(line, text->cols, "%s", clock);
-	if (view->paused)
+	if (view->ended)
+		add_phrase(line, text->cols, "END");
+	else if (view->paused)
 		add_phrase(line, text->cols, "PAUSED");
 	add_phrase(line, text->cols, "last %s",
 		   units_format_time(every, frame->interval_ns));
@@ -370,7 +372,8 @@ static int add_sums(struct top_text *text, const struct top_frame *frame)
 		   top_per_second(frame, sum.copies));
 	if (!frame->lost)
 		add_phrase(line, text->cols, "lost 0");
-	add_phrase(line, text->cols, "tokens %" PRIu64, frame->tokens);
+	if (frame->tokens != ROWS_NONE)
+		add_phrase(line, text->cols, "tokens %" PRIu64, frame->tokens);
 	top_bytes(cell, top_per_second(frame, sum.offloaded));
 	add_phrase(line, text->cols, "offload %s/s", cell);
 	top_bytes(cell, top_per_second(frame, sum.emulated));

@@ -161,7 +161,7 @@ static int draw(struct screen *s)
 
 	s->view.rows = LINES > 0 ? (size_t)LINES : 1;
 	s->view.cols = COLS > 0 ? (size_t)COLS : 1;
-	if (s->view.page == TOP_DEVICE)
+	if (s->view.page == TOP_DEVICE && !s->frame.recorded)
 		nr_layers = top_stack(s->view.selected, layers);
 	err = top_render(&s->frame, &s->view, layers, nr_layers, &s->text);
 	if (!err)
@@ -248,8 +248,12 @@ static int next_frame(struct screen *s)
 	/* After a stop or a suspend, do not catch up. */
 	if (s->next < tracer_now_ns())
 		s->next = tracer_now_ns() + s->interval_ns;
-	if (!s->view.paused)
+	if (!s->view.paused && !s->view.ended)
 		err = top_read(s->top, &s->frame);
+	if (err == -ENODATA) {
+		s->view.ended = true;
+		err = 0;
+	}
 	s->frames++;
 	return err ?: draw(s);
 }

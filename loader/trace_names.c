@@ -28,7 +28,6 @@ struct policy_entry {
 struct trace_names {
 	struct device_entry *devices;
 	struct policy_entry *policies;
-	struct policy_types types;
 };
 
 struct trace_names *trace_names_new(void)
@@ -51,7 +50,6 @@ void trace_names_free(struct trace_names *names)
 		names->policies = p->next;
 		free(p);
 	}
-	policy_types_put(&names->types);
 	free(names);
 }
 
@@ -99,17 +97,14 @@ const struct trace_device *trace_names_device(struct trace_names *names,
  * Policies
  */
 
-/* The kernel's types are read when the first policy is seen. */
-static void look_up_mode(struct trace_names *names, uint32_t map_id,
-			 struct trace_policy *out)
+static void look_up_mode(uint32_t map_id, struct trace_policy *out)
 {
 	struct policy_info *info = malloc(sizeof(*info));
 	struct policy_error error = {};
+	struct policy_types types;
 
-	if (!names->types.btf && policy_types_get(&names->types, &error))
-		names->types.btf = NULL;
-	if (info && names->types.btf &&
-	    !policy_of_map(&names->types, map_id, info))
+	if (info && !policy_types_get(&types, &error) &&
+	    !policy_of_map(&types, map_id, info))
 		out->mode = info->observe ? "observe" : "enforce";
 	free(info);
 }
@@ -136,7 +131,7 @@ const struct trace_policy *trace_names_policy(struct trace_names *names,
 		snprintf(p->policy.name, sizeof(p->policy.name), "%.*s",
 			 TRACE_COMM_LEN, e->policy);
 		p->policy.slot = e->policy_global ? "global" : "disk";
-		look_up_mode(names, e->policy_map, &p->policy);
+		look_up_mode(e->policy_map, &p->policy);
 	}
 	return &p->policy;
 }

@@ -61,7 +61,7 @@ static bool is_wanted(const struct trace_copy *skel,
 	if (prog == skel->progs.decide_begins ||
 	    prog == skel->progs.copy_fallback || prog == skel->progs.copy_chunk)
 		return opts->split;
-	if (prog == skel->progs.io_complete)
+	if (prog == skel->progs.io_complete || prog == skel->progs.find_bios)
 		return opts->io;
 	return true;
 }
@@ -370,6 +370,9 @@ static int attach(struct run *run, struct policy_error *err)
 				   strerror(errno));
 	bpf_prog_test_run_opts(bpf_program__fd(run->skel->progs.find_slots),
 			       &once);
+	if (run->opts->io)
+		bpf_prog_test_run_opts(
+			bpf_program__fd(run->skel->progs.find_bios), &once);
 	error = trace_copy__attach(run->skel);
 	if (error)
 		return policy_fail(err, error, "cannot attach the tracer: %s",

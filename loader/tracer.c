@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -43,22 +44,46 @@ uint64_t tracer_clock_ns(void)
 }
 
 /* A tracepoint NAME has a typedef btf_trace_NAME. */
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[128];
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	return btf && btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+}
+
 int tracer_check_kernel(struct policy_error *err)
 {
 	struct btf *btf;
-	int id;
+	bool has;
 
 	policy_log_start();
 	btf = btf__load_vmlinux_btf();
-	id = btf ? btf__find_by_name_kind(btf, "btf_trace_blk_copy_end",
-					  BTF_KIND_TYPEDEF) :
-		   -ENOENT;
+	has = has_tracepoint(btf, "blk_copy_end");
 	btf__free(btf);
-	if (id > 0)
+	if (has)
 		return 0;
 	return policy_fail(
 		err, -EOPNOTSUPP,
 		"this kernel cannot trace copies (no tracepoint blk_copy_end in its BTF): it takes the kernel patches of bpfcopy");
+}
+
+const char *tracer_lacks(const struct bpf_object *obj)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct bpf_program *prog = NULL;
+	const char *lacks = NULL;
+
+	while (!lacks && (prog = bpf_object__next_program(
+				  obj, (struct bpf_program *)prog))) {
+		const char *section = bpf_program__section_name(prog);
+
+		if (!strncmp(section, "tp_btf/", 7) &&
+		    !has_tracepoint(btf, section + 7))
+			lacks = section + 7;
+	}
+	btf__free(btf);
+	return lacks;
 }
 
 int tracer_sum_percpu(const struct bpf_map *map, const void *key, uint64_t *sum)

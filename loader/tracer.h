@@ -33,6 +33,15 @@ uint64_t tracer_clock_offset(void);
 int tracer_check_kernel(struct policy_error *err);
 
 /**
+ * tracer_lacks() - why could these programs not be loaded?
+ * @obj: opened
+ *
+ * Return: the first tracepoint of theirs that this kernel does not have; NULL if it has
+ * all of them.
+ */
+const char *tracer_lacks(const struct bpf_object *obj);
+
+/**
  * tracer_sum_percpu() - sum an element of a per-CPU map
  * @map: its values are __u64s only
  * @key: of the element, as long as the map's keys

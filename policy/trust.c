@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,7 +73,63 @@ const char *trust_why_not_above(int fd, const struct stat *top,
 	return why;
 }
 
-int trust_open(int root, const char *path, int flags, int links)
+static int open_no_link(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC), err = errno;
+	struct stat st;
+
+	if (fd >= 0)
+		return fd;
+	/* What has to be a folder, and is a link. */
+	if (err == ENOTDIR && !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	    S_ISLNK(st.st_mode))
+		err = ELOOP;
+	return -err;
+}
+
+/* One folder after the other, none of them a link. */
+static int open_by_steps(int root, const char *path, int flags)
+{
+	char *steps = strdup(path), *left = steps, *name;
+	int at = -1, next = -ENOMEM;
+
+	while (left) {
+		left += strspn(left, "/");
+		name = strsep(&left, "/");
+		next = open_no_link(at < 0 ? root : at, *name ? name : ".",
+				    left ? O_PATH | O_DIRECTORY : flags);
+		if (at >= 0)
+			close(at);
+		at = next;
+		if (at < 0)
+			break;
+	}
+	free(steps);
+	return next;
+}
+
+/*
+ * Where there is no openat2(), or none for us: RestrictSUIDSGID= of systemd takes it
+ * away, as a filter of system calls cannot look at what it is to make. Then what
+ * may lead up, or elsewhere, has "/" for its root.
+ */
+static int open_without_openat2(int root, const char *path, int flags,
+				bool links)
+{
+	bool leaves = links || strstr(path, "..");
+	struct stat st, top;
+	int fd;
+
+	if (leaves &&
+	    (fstat(root, &st) || stat("/", &top) || !is_same(&st, &top)))
+		return -ENOSYS;
+	if (!links)
+		return open_by_steps(root, path, flags);
+	fd = openat(root, path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int trust_open(int root, const char *path, int flags, bool links)
 {
 	struct open_how how = {
 		.flags = (unsigned int)flags | O_CLOEXEC,
@@ -86,5 +143,7 @@ int trust_open(int root, const char *path, int flags, int links)
 		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 		/* -EAGAIN: something was renamed while ".." was looked up. */
 	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	if (fd < 0 && errno == ENOSYS)
+		return open_without_openat2(root, path, flags, links);
 	return fd < 0 ? -errno : (int)fd;
 }

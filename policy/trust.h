@@ -9,6 +9,7 @@
 #ifndef BPFCOPY_TRUST_H
 #define BPFCOPY_TRUST_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /**
@@ -40,6 +41,6 @@ const char *trust_why_not_above(int fd, const struct stat *top,
  *
  * Return: a descriptor, or a negative errno; -ELOOP for a link.
  */
-int trust_open(int root, const char *path, int flags, int links);
+int trust_open(int root, const char *path, int flags, bool links);
 
 #endif /* BPFCOPY_TRUST_H */

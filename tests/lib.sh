@@ -6,6 +6,13 @@
 tap_failed=0 tap_finished=
 # Where reports go, also from a function whose output goes elsewhere.
 exec {tap_out}>&1
+# What a check prints, until it is known whether somebody wants it: a file without a name, for to
+# make one each time takes longer than many checks.
+tap_log=$(mktemp)
+exec {tap_log_fd}<>"$tap_log"
+rm -f "$tap_log"
+tap_log=/proc/$$/fd/$tap_log_fd
+tap_checking=
 
 ok() { printf 'ok %s\n' "$*"; }
 
@@ -21,9 +28,10 @@ skip() { printf 'skip %s # %s\n' "$1" "$2"; }
 
 # check NAME COMMAND...: ok when COMMAND succeeds; its output is shown when it does not.
 check() {
-	local name=$1 out status=0
+	local name=$1 out=$tap_log status=0
 	shift
-	out=$(mktemp)
+	[ -z "$tap_checking" ] || out=$(mktemp)
+	local tap_checking=1
 	"$@" >"$out" 2>&1 || status=$?
 	if [ $status = 0 ]; then
 		ok "$name"
@@ -31,14 +39,15 @@ check() {
 		printf '(exit status %s of: %s)\n' "$status" "$*" >>"$out"
 		not_ok "$name" "$out"
 	fi
-	rm -f "$out"
+	[ "$out" = "$tap_log" ] || rm -f "$out"
 }
 
 # check_status NAME STATUS COMMAND...: ok when COMMAND ends with exactly STATUS.
 check_status() {
-	local name=$1 want=$2 out status=0
+	local name=$1 want=$2 out=$tap_log status=0
 	shift 2
-	out=$(mktemp)
+	[ -z "$tap_checking" ] || out=$(mktemp)
+	local tap_checking=1
 	"$@" >"$out" 2>&1 || status=$?
 	if [ "$status" = "$want" ]; then
 		ok "$name"
@@ -46,7 +55,7 @@ check_status() {
 		printf '(exit status %s, expected %s, of: %s)\n' "$status" "$want" "$*" >>"$out"
 		not_ok "$name" "$out"
 	fi
-	rm -f "$out"
+	[ "$out" = "$tap_log" ] || rm -f "$out"
 }
 
 # check_equal NAME GOT WANT

@@ -134,7 +134,7 @@ static void switch_off(struct breaker *b, struct broken *disk, uint64_t tried,
 		disk->next_off = OFF_FIRST;
 	disk->off = true;
 	disk->until = now + disk->next_off;
-	log_line(LOG_WARNING, disk->name, NULL, "circuit breaker",
+	log_line(LOG_WARNING, disk->name, "circuit breaker",
 		 "does not copy for %" PRIu64 " s: of %" PRIu64
 		 " chunks that it was to copy, %" PRIu64 " failed",
 		 disk->next_off / SECOND, tried - disk->tried,
@@ -169,13 +169,25 @@ static uint64_t tried_by(const struct policy_info *info)
 	return sum;
 }
 
-/* Only those that rules gave a policy, and for as long as it is the same disk. */
+/* What another disk of this number did is not held against this one. */
+static void be_disk(struct broken *disk, const struct state_disk *known)
+{
+	if (known->diskseq != disk->diskseq) {
+		disk->tried = ROWS_NONE;
+		disk->off = false;
+		disk->next_off = OFF_FIRST;
+	}
+	disk->diskseq = known->diskseq;
+	memcpy(disk->name, known->name, sizeof(disk->name));
+}
+
+/* Only those that rules gave a policy. */
 static void judge_policy(struct breaker *b, const struct state *state,
 			 const struct policy_info *info)
 {
 	struct broken *disk = find(b, info->dev);
 
-	if (!disk || disk->off || info->observe || !info->nr_counters)
+	if (!disk || info->observe || !info->nr_counters)
 		return;
 	for (size_t i = 0; i < state->nr; i++) {
 		const struct state_disk *known = &state->disks[i];
@@ -183,11 +195,9 @@ static void judge_policy(struct breaker *b, const struct state *state,
 		if (known->dev != info->dev || !known->policy ||
 		    known->map_id != info->map_id)
 			continue;
-		if (known->diskseq != disk->diskseq)
-			disk->tried = ROWS_NONE;
-		disk->diskseq = known->diskseq;
-		memcpy(disk->name, known->name, sizeof(disk->name));
-		judge(b, disk, tried_by(info), now_usec(b));
+		be_disk(disk, known);
+		if (!disk->off)
+			judge(b, disk, tried_by(info), now_usec(b));
 	}
 }
 
@@ -220,8 +230,8 @@ static void switch_on(struct breaker *b)
 		disk->until = now;
 		disk->tried = ROWS_NONE;
 		if (device_is_here(disk->dev, disk->diskseq))
-			log_line(LOG_NOTICE, disk->name, NULL,
-				 "circuit breaker", "is asked to copy again");
+			log_line(LOG_NOTICE, disk->name, "circuit breaker",
+				 "is asked to copy again");
 		daemon_look_later(b->d, 0);
 	}
 }
@@ -298,7 +308,7 @@ struct breaker *breaker_new(struct daemon *d)
 	err = load(b);
 	if (!err)
 		return b;
-	log_line(LOG_WARNING, NULL, NULL, NULL,
+	log_line(LOG_WARNING, NULL, NULL,
 		 "no circuit breaker: copies that fail cannot be counted: %s",
 		 *policy_log_first() ? policy_log_first() : strerror(-err));
 	breaker_free(b);

@@ -159,17 +159,23 @@ void log_start(void);
 /**
  * log_line() - one line, with fields of its own in the journal
  * @priority: LOG_ERR, LOG_WARNING, LOG_NOTICE or LOG_INFO
- * @disk: DEVICE=; NULL for none, like the next two
- * @policy: POLICY=
- * @reason: REASON=, in the line in parentheses
+ * @disk: DEVICE=; NULL for none
+ * @reason: REASON=, in the line in parentheses; NULL for none
  * @fmt: as for printf(), without newline
  */
-void log_line(int priority, const char *disk, const char *policy,
-	      const char *reason, const char *fmt, ...)
+void log_line(int priority, const char *disk, const char *reason,
+	      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/**
+ * log_policy() - the same, about a policy that came or went
+ * @policy: POLICY=
+ * @sha256: SHA256=, of the object that it was loaded from; "" if it went
+ */
+void log_policy(const char *disk, const char *policy, const char *sha256,
+		const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/** log_text() - the same, with nothing in the line but @text */
-void log_text(int priority, const char *disk, const char *policy,
-	      const char *reason, const char *text);
+/** log_text() - the same as log_line(), with nothing in the line but @text */
+void log_text(int priority, const char *disk, const char *text);
 
 #endif /* BPFCOPY_DAEMON_H */

@@ -67,10 +67,10 @@ void links_report(struct links *links)
 		if (!link->hung_up)
 			continue;
 		if (device_is_here(link->dev, link->diskseq))
-			log_line(LOG_WARNING, link->name, NULL, NULL,
+			log_line(LOG_WARNING, link->name, NULL,
 				 "its policy was detached by somebody else");
 		else
-			log_line(LOG_INFO, link->name, NULL, NULL,
+			log_line(LOG_INFO, link->name, NULL,
 				 "the disk is gone, and its policy with it");
 		forget(link);
 	}

@@ -12,7 +12,7 @@
 
 #include "daemon.h"
 
-#define NR_FIELDS 5
+#define NR_FIELDS 6
 
 static bool to_journal;
 
@@ -38,7 +38,8 @@ static void add_field(struct iovec *fields, int *nr, const char *name,
 }
 
 static void send_fields(int priority, const char *message, const char *disk,
-			const char *policy, const char *reason)
+			const char *policy, const char *reason,
+			const char *sha256)
 {
 	const char digit[] = { '0' + priority, '\0' };
 	struct iovec fields[NR_FIELDS];
@@ -49,31 +50,36 @@ static void send_fields(int priority, const char *message, const char *disk,
 	add_field(fields, &nr, "DEVICE", disk);
 	add_field(fields, &nr, "POLICY", policy);
 	add_field(fields, &nr, "REASON", reason);
+	add_field(fields, &nr, "SHA256", sha256);
 	sd_journal_sendv(fields, nr);
 	while (nr--)
 		free(fields[nr].iov_base);
 }
 
-void log_text(int priority, const char *disk, const char *policy,
-	      const char *reason, const char *text)
+static void send_line(int priority, const char *message, const char *disk,
+		      const char *policy, const char *reason,
+		      const char *sha256)
 {
 	if (to_journal)
-		send_fields(priority, text, disk, policy, reason);
+		send_fields(priority, message, disk, policy, reason, sha256);
 	else
-		fprintf(stderr, "bpfcopyd: %s\n", text);
+		fprintf(stderr, "bpfcopyd: %s\n", message);
 }
 
-void log_line(int priority, const char *disk, const char *policy,
-	      const char *reason, const char *fmt, ...)
+void log_text(int priority, const char *disk, const char *text)
+{
+	send_line(priority, text, disk, NULL, NULL, NULL);
+}
+
+/* "DISK: TEXT (REASON)" */
+static void send_about(int priority, const char *disk, const char *policy,
+		       const char *reason, const char *sha256, const char *fmt,
+		       va_list ap)
 {
 	char *text, *message;
-	va_list ap;
 	int len;
 
-	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (len < 0)
+	if (vasprintf(&text, fmt, ap) < 0)
 		return;
 	len = asprintf(&message, "%s%s%s%s%s%s", disk ? disk : "",
 		       disk ? ": " : "", text, reason ? " (" : "",
@@ -81,6 +87,27 @@ void log_line(int priority, const char *disk, const char *policy,
 	free(text);
 	if (len < 0)
 		return;
-	log_text(priority, disk, policy, reason, message);
+	send_line(priority, message, disk, policy, reason, sha256);
 	free(message);
+}
+
+void log_policy(const char *disk, const char *policy, const char *sha256,
+		const char *reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	send_about(LOG_INFO, disk, policy, reason, *sha256 ? sha256 : NULL, fmt,
+		   ap);
+	va_end(ap);
+}
+
+void log_line(int priority, const char *disk, const char *reason,
+	      const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	send_about(priority, disk, NULL, reason, NULL, fmt, ap);
+	va_end(ap);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -47,7 +48,7 @@ static int fail_second(int fd)
 	ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 
 	pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
-	log_line(LOG_ERR, NULL, NULL, NULL,
+	log_line(LOG_ERR, NULL, NULL,
 		 "another bpfcopyd runs already, as process %s",
 		 *pid ? pid : "unknown");
 	return -EEXIST;
@@ -143,9 +144,23 @@ static void on_diag(void *data, const struct conf_diag *diag)
 {
 	(void)data;
 	log_line(diag->severity == CONF_ERROR ? LOG_ERR : LOG_WARNING, NULL,
-		 NULL, NULL, "%s:%u:%u: %s: %s%s%s", diag->file, diag->line,
+		 NULL, "%s:%u:%u: %s: %s%s%s", diag->file, diag->line,
 		 diag->col, diag->severity == CONF_ERROR ? "error" : "warning",
 		 diag->text, *diag->hint ? "; " : "", diag->hint);
+}
+
+/* Then any user's programs are on the same kernel as the policies of root. */
+static void check_unprivileged(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/unprivileged_bpf_disabled", "re");
+
+	if (!f)
+		return;
+	if (fgetc(f) == '0')
+		log_line(LOG_WARNING, NULL, NULL,
+			 "every user may load BPF programs: set "
+			 "kernel.unprivileged_bpf_disabled to 1 or 2");
+	fclose(f);
 }
 
 /* What would only fail again and again, for every disk. */
@@ -165,7 +180,7 @@ static int check_machine(void)
 	free(infos);
 	if (!error)
 		return EXIT_OK;
-	log_line(LOG_ERR, NULL, NULL, NULL, "%s", err.text);
+	log_line(LOG_ERR, NULL, NULL, "%s", err.text);
 	return exit_status_of(IN_POLICY, error);
 }
 
@@ -173,6 +188,7 @@ static int start(struct daemon *d)
 {
 	int err;
 
+	check_unprivileged();
 	d->links = links_new(d);
 	err = d->links ? watch_signals(d) : -ENOMEM;
 	/* From here on no disk that comes is missed. */
@@ -184,7 +200,7 @@ static int start(struct daemon *d)
 	/* Who asks from now on waits, and does nothing behind our back. */
 	err = server_start(d, &d->server);
 	if (err < 0) {
-		log_line(LOG_ERR, NULL, NULL, NULL, "%s/control: %s", STATE_DIR,
+		log_line(LOG_ERR, NULL, NULL, "%s/control: %s", STATE_DIR,
 			 strerror(-err));
 		return err;
 	}
@@ -200,7 +216,7 @@ static int run(struct daemon *d)
 		err = start(d);
 	if (err >= 0) {
 		sd_notify(0, "READY=1");
-		log_line(LOG_INFO, NULL, NULL, NULL, "ready, with %zu rules",
+		log_line(LOG_INFO, NULL, NULL, "ready, with %zu rules",
 			 conf_rules(d->conf));
 		err = sd_event_loop(d->event);
 		sd_notify(0, "STOPPING=1");
@@ -249,7 +265,7 @@ int main(int argc, char **argv)
 	lock = be_the_only_one();
 	if (lock < 0) {
 		if (lock != -EEXIST)
-			log_line(LOG_ERR, NULL, NULL, NULL, "%s: %s", STATE_DIR,
+			log_line(LOG_ERR, NULL, NULL, "%s: %s", STATE_DIR,
 				 strerror(-lock));
 		return exit_status_of(IN_GENERAL, lock);
 	}

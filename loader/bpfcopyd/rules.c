@@ -39,23 +39,23 @@ static void log_change(const struct apply_change *change, const char *rule)
 {
 	const char *what = apply_what_name(change->what);
 	const char *disk = change->disk->disk.name;
-	char policy[POLICY_NAME_MAX] = "";
+	const char *now = change->to ? change->to : change->from;
+	char policy[POLICY_NAME_MAX];
 
+	if (!*rule)
+		rule = NULL;
 	if (apply_is_limit(change)) {
-		log_line(LOG_INFO, disk, NULL, *rule ? rule : NULL,
-			 "%s copy_max_bytes %s, was %s", what, change->to,
-			 change->from ? change->from : "-");
+		log_line(LOG_INFO, disk, rule, "%s copy_max_bytes %s, was %s",
+			 what, change->to, change->from ? change->from : "-");
 		return;
 	}
-	snprintf(policy, sizeof(policy), "%.*s",
-		 (int)strcspn(change->to ? change->to : change->from, " "),
-		 change->to ? change->to : change->from);
+	snprintf(policy, sizeof(policy), "%.*s", (int)strcspn(now, " "), now);
 	if (change->to && change->from)
-		log_line(LOG_INFO, disk, policy, *rule ? rule : NULL,
-			 "%s %s, was %s", what, change->to, change->from);
+		log_policy(disk, policy, change->disk->sha256, rule,
+			   "%s %s, was %s", what, change->to, change->from);
 	else
-		log_line(LOG_INFO, disk, policy, *rule ? rule : NULL, "%s %s",
-			 what, change->to ? change->to : change->from);
+		log_policy(disk, policy, change->disk->sha256, rule, "%s %s",
+			   what, now);
 }
 
 static void add_text(struct json_object *object, const char *key,
@@ -93,7 +93,7 @@ static void add_error(struct telling *telling, const char *text)
 		json_object_array_add(telling->errors,
 				      json_object_new_string(text));
 	if (!telling->dry_run)
-		log_line(LOG_ERR, NULL, NULL, NULL, "%s", text);
+		log_line(LOG_ERR, NULL, NULL, "%s", text);
 }
 
 /* What fails again in the same way was said already. */
@@ -115,8 +115,7 @@ static void on_failed(void *data, const char *disk, const char *text)
 		return;
 	}
 	if (is_news(d, disk, text))
-		log_text(LOG_ERR, strcmp(disk, "all") ? disk : NULL, NULL, NULL,
-			 text);
+		log_text(LOG_ERR, strcmp(disk, "all") ? disk : NULL, text);
 	json_object_object_add(d->failing, disk, json_object_new_string(text));
 }
 
@@ -132,7 +131,7 @@ static void on_diag(void *data, const struct conf_diag *diag)
 	if (error)
 		add_error(telling, text);
 	else if (!telling->dry_run)
-		log_line(LOG_WARNING, NULL, NULL, NULL, "%s", text);
+		log_line(LOG_WARNING, NULL, NULL, "%s", text);
 }
 
 static void say_status(const struct daemon *d)
@@ -221,7 +220,7 @@ int daemon_apply(struct daemon *d, bool dry_run, struct json_object *changes,
 	error = rules_load(&conf, on_diag, &telling);
 	if (error) {
 		if (!dry_run)
-			log_line(LOG_ERR, NULL, NULL, NULL,
+			log_line(LOG_ERR, NULL, NULL,
 				 "the rules that are in force stay in force");
 		return error == -EINVAL ? EXIT_CONFIG : EXIT_FAILED;
 	}
@@ -244,7 +243,7 @@ int daemon_revert(struct daemon *d, bool dry_run, struct json_object *changes,
 
 	if (!error && !dry_run) {
 		d->reverted = true;
-		log_line(LOG_NOTICE, NULL, NULL, NULL,
+		log_line(LOG_NOTICE, NULL, NULL,
 			 "reverted: leaving disks alone until the next apply");
 	}
 	return end(d, &telling, error, &err);

@@ -282,15 +282,21 @@ static int answer_line(struct client *client)
 	return reply_with(client, answer(client, &request));
 }
 
+/*
+ * With no room for them, the kernel closes descriptors that somebody sends along.
+ * No request has any, so who does is hung up on.
+ */
 static int receive(struct client *client)
 {
-	size_t size;
-	char *space = control_space(&client->in, &size);
-	ssize_t n = recv(client->fd, space, size, MSG_DONTWAIT);
+	struct iovec iov;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
 
+	iov.iov_base = control_space(&client->in, &iov.iov_len);
+	n = recvmsg(client->fd, &msg, MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	if (!n)
+	if (!n || msg.msg_flags & MSG_CTRUNC)
 		return -EPIPE;
 	client->in.len += n;
 	return answer_line(client);

@@ -150,7 +150,7 @@ int uevent_start(struct daemon *d)
 	else
 		err = start_kernel(d);
 	if (err < 0)
-		log_line(LOG_ERR, NULL, NULL, NULL,
+		log_line(LOG_ERR, NULL, NULL,
 			 "cannot hear of disks that come and go: %s",
 			 strerror(-err));
 	return err < 0 ? err : 0;

@@ -66,7 +66,7 @@ measure() {
 # shellcheck disable=SC2317 # called by wait_for
 disks_are() {
 	local disks=(/dev/nvme*n*)
-	[ ${#disks[@]} = "$1" ]
+	[ -b "${disks[0]}" ] && [ ${#disks[@]} = "$1" ]
 }
 
 # connect_more NUMBER: disks, namespaces of one more controller.

@@ -21,8 +21,11 @@ bytes=4096
 connect() {
 	modprobe nvme-debug i_know=1 size=64M
 	nvme connect -t debug -a bench -n nqn.2024-01.org.example:bench >/dev/null
-	disk=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4)
-	wait_for 10 test -b "/dev/$disk"
+	wait_for 10 disk_is_there
+}
+disk_is_there() {
+	disk=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4 || :)
+	[ -b "/dev/$disk" ]
 }
 
 # nvme-debug beside null_blk, which is as simple as a disk can be: what the NVMe driver and the

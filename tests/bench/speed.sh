@@ -26,10 +26,14 @@ controller() {
 	done
 }
 
+disk_is_there() {
+	disk=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4 || :)
+	[ -b "/dev/$disk" ]
+}
+
 modprobe nvme-debug i_know=1 size=64M
 nvme connect -t debug -a bench -n nqn.2024-01.org.example:bench >/dev/null
-disk=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4)
-wait_for 10 test -b "/dev/$disk"
+wait_for 10 disk_is_there
 modprobe null_blk nr_devices=0
 mkdir /sys/kernel/config/nullb/bench
 for attribute in memory_backed=1 copy=1 size=64 blocksize=512 power=1; do

@@ -30,6 +30,14 @@ check 'examples of rules' test -s "$root/usr/share/doc/bpfcopy/examples/local-ss
 check 'headers for a policy of one'"'"'s own' clang-19 -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 \
 	-I"$root/usr/include/bpfcopy" -I"$top/build/kernel-std/tools/include" \
 	-c "$top/build/bpf/example_gentle.bpf.c" -o "$scratch/gentle.bpf.o"
+# As docs/writing-a-policy.md says.
+template() {
+	cp -r "$root/usr/share/bpfcopy/policy" "$scratch/mine" &&
+		make -C "$scratch/mine" INCLUDE="$root/usr/include/bpfcopy" \
+			CPPFLAGS="-I$top/build/kernel-std/tools/include" &&
+		"$root/usr/bin/bpfcopy" policy show "$scratch/mine/mine.bpf.o" | grep 'min_bytes.*64KiB'
+}
+check 'the template for a policy of one'"'"'s own builds, and has its parameter' template
 check 'nothing is writable by others' \
 	test -z "$(find "$root" ! -type l -perm /022 -print -quit)"
 

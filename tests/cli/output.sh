@@ -11,17 +11,14 @@ export BPFCOPY_SYSFS=$scratch/sysfs
 
 # pipe_closed STATUS COMMAND...: the reader ends before the first row: no message, no hang.
 pipe_closed() {
-	local want=$1 status
+	local want=$1 status=0 pipe
 	shift
-	set +e
-	{
-		sleep 0.2
-		"$@" timeout 10 "$bpfcopy" dev list -o ndjson 2>"$scratch/err"
-		echo $? >"$scratch/status"
-	} | true
-	set -e
-	status=$(<"$scratch/status")
-	cat "$scratch/err" "$scratch/status"
+	exec {pipe}> >(:)
+	wait $! || :
+	"$@" timeout 60 "$bpfcopy" dev list -o ndjson 1>&"$pipe" 2>"$scratch/err" || status=$?
+	exec {pipe}>&-
+	cat "$scratch/err"
+	echo "$status"
 	[ ! -s "$scratch/err" ] && [ "$status" = "$want" ]
 }
 # Ended by SIGPIPE, as any filter; where the parent ignores that, an error.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # `trace --replay' of a recording: every output, every filter; recordings that are cut, damaged or
-# none; files that cannot be written. No kernel is needed for that.
+# none; files that cannot be written. `hist', `top' and `tokens' of the same. No kernel is needed for that.
 # Functions are called by check, numbers have no blanks, and $d belongs to sed.
 # shellcheck disable=SC2317,SC2086,SC2016
 # shellcheck source=tests/cli/lib.sh
@@ -162,5 +162,146 @@ check_status 'nowhere to draw' 1 "$bpfcopy" trace -r "$recording" --perfetto="$s
 echo old >"$scratch/old"
 check_status 'what cannot be read' 1 "$bpfcopy" trace -r "$0" --perfetto="$scratch/old"
 check_equal 'is not drawn over what is there' "$(cat "$scratch/old") $(ls "$scratch"/old*)" "old $scratch/old"
+
+#
+# The other views
+#
+
+# view NAME FILE VERB ARGUMENT...: what is printed is golden/FILE, and there are no other words.
+view() {
+	local name=$1 golden=$top/tests/cli/golden/$2 status=0
+	shift 2
+	"$bpfcopy" "$@" --replay="$recording" >"$scratch/out" 2>"$scratch/err" || status=$?
+	[ -z "${UPDATE:-}" ] || cp "$scratch/out" "$golden"
+	check "$name" diff "$golden" "$scratch/out"
+	check_equal "$name: it ends well" "$status" 0
+}
+view 'hist' replay-hist.txt hist
+check_equal 'hist: totals on stderr' "$(cat "$scratch/err")" '3 copies, 1 failed; lost 3 (50.00 %)'
+view 'hist: as JSON' replay-hist.json hist -o json --by=dev,path,policy,origin
+view 'top: frames as text' replay-top.txt top -b --interval=500ms
+view 'top: frames as JSON' replay-top.json top -o json --interval=500ms
+
+hist() { "$bpfcopy" hist -r "$recording" -o ndjson "$@" 2>/dev/null; }
+tops() { "$bpfcopy" top -r "$recording" -o ndjson "$@" 2>/dev/null; }
+
+# The recording's copies end 1, 713 and 913 ms after its hello.
+started=$(jq -r 'select(.type == "hello").ts_ns' "$recording")
+check_equal 'hist: each copy is in its interval' "$(hist --by=origin --interval=100ms | jq -r --arg t "$started" '
+	def ms: (. - ($t | tonumber)) / 1e6 | round;
+	select(.type == "series") | "\(.from_ns | ms) \(.to_ns | ms) \(.copies)"' | xargs)" '0 100 1 700 800 1 900 913 1'
+check_equal 'hist: a time without copies is one block' \
+	"$("$bpfcopy" hist -r "$recording" --interval=100ms 2>/dev/null | grep -c ' to .*copies, lost')" 5
+check_equal 'hist: intervals make the whole' "$(hist --interval=1ms --by=path | jq -s 'map(select(.type == "series").copies) | add')" 3
+check_equal 'top: so do frames' "$(tops --interval=1ms | jq -s 'map(select(.type == "device").copies) | add')" 3
+check_equal 'top: a frame begins where the one before ends' "$(tops --interval=1ms | jq -s '
+	map(select(.type == "frame" or .type == "hello")) | [.[:-1], .[1:]] | transpose |
+	map(select((.[1].ts_ns - .[1].interval_ns - .[0].ts_ns | fabs) > 1000)) | length')" 0
+check_equal 'top: no more than asked for' "$(tops --interval=500ms --count=1 | grep -c '"frame"')" 1
+check_equal 'top: the lost are those of the recording' "$(tops | jq -s 'map(select(.type == "frame"))[-1].lost')" 3
+check_equal 'top: tokens are freed' "$(tops | jq -s 'map(select(.type == "frame"))[-1].tokens')" 0
+grep -v '"step":"free"' "$recording" >"$scratch/alive"
+check_equal 'top: or alive' "$("$bpfcopy" top -r "$scratch/alive" -o ndjson | jq -s 'map(select(.type == "frame"))[-1].tokens')" 1
+sed '1s/"tokens":true/"tokens":false/' "$recording" >"$scratch/none"
+check_equal 'top: or not known' "$("$bpfcopy" top -r "$scratch/none" -o ndjson | jq -s 'map(select(.type == "frame"))[-1].tokens')" null
+check 'top: and then not shown' sh -c "! '$bpfcopy' top -b -r '$scratch/none' | grep tokens"
+
+while IFS='|' read -r option condition; do
+	check_equal "hist: filter $option" "$(hist "$option" | jq -r 'select(.type == "bye").copies')" \
+		"$(jq -r "select(.type == \"copy\") | select($condition) | .copy_id" "$recording" | wc -l)"
+done <<-'FILTERS'
+	--path=emulate|.path == "emulate"
+	--origin=io_uring|.origin == "io_uring"
+	--pid=166|.pid == 166
+	--errors|.error
+	--min-size=1MiB|.bytes >= 1048576
+	--min-latency=200ms|.latency_ns >= 200000000
+	--dev=/dev/nvme0n1|.device == "nvme0n1" or .device == "nvme0n1p1"
+FILTERS
+check_equal 'top: one device' "$(tops --dev=nvme1n1 | jq -r 'select(.type == "device").device' | sort -u)" nvme1n1
+
+# Two disks of a name are two.
+jq -c 'if .copy_id == 3 and .type == "copy" then .device = "nvme0n1" | .device_id = "nvme-y" else . end' \
+	"$recording" >"$scratch/two"
+check_equal 'hist: a name that was of two disks' "$("$bpfcopy" hist -r "$scratch/two" --by=dev -o ndjson |
+	jq -r 'select(.type == "series") | "\(.device) \(.copies)"' | xargs)" 'nvme0n1 1 nvme0n1 1 nvme0n1p1 1'
+# What no list of this version has.
+sed 's/"path":"emulate","reason"/"path":"teleport","reason"/' "$recording" >"$scratch/later"
+check_equal 'hist: a path of a later version' "$("$bpfcopy" hist -r "$scratch/later" --by=path -o ndjson |
+	jq -r 'select(.type == "series") | "\(.path) \(.copies)"' | xargs)" 'offload 2 unknown 1'
+
+# tokens FILE FILTER
+tokens() { "$bpfcopy" tokens -r "$1" -o json 2>/dev/null | jq -r "$2"; }
+check_equal 'tokens: all are freed' "$(tokens "$recording" \
+	'"\(.tokens | length) \(.bye.created) \(.bye.freed) \(.bye.lost) \(.lifetimes[0].from_ns) \(.bye.p50_ns)"')" \
+	'0 1 1 3 131072 253951'
+check_equal 'tokens: one that outlives its copy is leaked, and whose it was is known' "$(tokens "$scratch/alive" \
+	'.tokens[0] | "\(.state) \(.token_id) \(.bytes) \(.done_bytes) \(.extents) \(.device) \(.disk) \(.origin) \(.pid) \(.comm)"')" \
+	'leaked 7 4096 4096 1 nvme0n1 nvme0n1 ioctl 166 bpfcopy'
+grep -vE '"step":"(free|complete)"|"copy_id":1,"ranges":1,"off' "$recording" >"$scratch/held"
+check_equal 'tokens: one that is with the device' "$(tokens "$scratch/held" \
+	'.tokens[0] | "\(.state) \(.age_ns) \(.consumed_bytes) \(.done_bytes) \(.device) \(.pid)"')" \
+	'consumed 911977801 4096 0 null null'
+grep -v '"step":"alloc"' "$scratch/held" >"$scratch/before"
+check_equal 'tokens: one that was there before' "$(tokens "$scratch/before" \
+	'"\(.bye.found) \(.bye.created) \(.tokens[0].bytes) \(.tokens[0].age_ns)"')" '1 0 null 911977801'
+check_equal 'tokens: too young' "$("$bpfcopy" tokens -r "$scratch/held" --older-than=1s -o json | jq '.tokens | length')" 0
+check 'tokens: for people' grep -qE '^ +7 +912ms consumed +4KiB +1 - +- +- -$' <("$bpfcopy" tokens -r "$scratch/held" 2>&1)
+check 'tokens: totals on stderr' grep -qx \
+	'1 tokens created, 1 freed, 0 found that were there before; 0 alive; p50 254us, p99 254us; lost 3' \
+	<("$bpfcopy" tokens -r "$recording" 2>&1 >/dev/null)
+refuse 'tokens: none are in it' 1 'none: no tokens are in it: .*without --tokens' tokens -r "$scratch/none"
+refuse 'tokens: stacks are not in it' 2 'leaks has no meaning with --replay' tokens -r "$recording" --leaks
+refuse 'tokens: it is shown once' 2 'watch has no meaning with --replay' tokens -r "$recording" --watch
+
+# The picture: a cell for each copy.
+"$bpfcopy" hist -r "$recording" --heatmap="$scratch/map.svg" --by=dev >/dev/null 2>&1
+check_equal 'hist: a heatmap has all copies' "$(sed -nE 's/.*<title>.*: ([0-9]+) (copy|copies) in .*/\1/p' "$scratch/map.svg" |
+	awk '{ n += $1 } END { print n }')" 3
+check 'hist: it is as long as the recording' grep -q 'UTC on, for 913ms' "$scratch/map.svg"
+echo old >"$scratch/old.svg"
+check_status 'hist: what cannot be read' 1 "$bpfcopy" hist -r "$0" --heatmap="$scratch/old.svg"
+check_equal 'hist: is not drawn over what is there' "$(cat "$scratch/old.svg")" old
+
+# What is wrong with a recording, every view says alike; what is whole before it is shown.
+same_words() {
+	local view status want
+	want=0
+	"$bpfcopy" trace -r "$1" -o ndjson >"$scratch/rows" 2>"$scratch/want" || want=$?
+	for view in 'hist -o json --by=path' 'top -o json' 'tokens -o json'; do
+		status=0
+		"$bpfcopy" $view -r "$1" >"$scratch/out" 2>"$scratch/err" || status=$?
+		if [ $status != $want ] || ! cmp "$scratch/want" "$scratch/err"; then
+			echo "$view: status $status, not $want"
+			cat "$scratch/err"
+			return 1
+		fi
+		[ "$view" = 'tokens -o json' ] || [ "$(jq -s '[.[] | (.series // .devices)[]?.copies] | add // 0' "$scratch/out")" = \
+			"$(grep -c '"type":"copy"' "$scratch/rows")" ] || { echo "$view: other copies"; return 1; }
+	done
+}
+cut_and_same() {
+	local at size
+	size=$(stat -c %s "$recording")
+	for ((at = 0; at < size; at += at > size - 4 ? 1 : 499)); do
+		head -c $at "$recording" >"$scratch/cut"
+		same_words "$scratch/cut" || { echo "cut at $at"; return 1; }
+	done
+}
+check 'other views: cut anywhere, as trace' cut_and_same
+sed '5s/^./#/' "$recording" >"$scratch/bad"
+check 'other views: damaged, as trace' same_words "$scratch/bad"
+sed 1d "$recording" >"$scratch/bad"
+check 'other views: no recording, as trace' same_words "$scratch/bad"
+for verb in hist 'top -b' tokens; do
+	check_status "$verb: no such file" 1 "$bpfcopy" $verb -r "$scratch/nowhere"
+	refuse "$verb: a duration is not in it" 2 'duration has no meaning with --replay' $verb -r "$recording" --duration=1s
+	check_equal "$verb: from a pipe" "$("$bpfcopy" $verb -r - <"$recording" 2>/dev/null | md5sum)" \
+		"$("$bpfcopy" $verb -r "$recording" 2>/dev/null | md5sum)"
+	check_status "$verb: what is lost is the exit status, if asked for" 7 "$bpfcopy" $verb -r "$recording" --fail-on-loss
+	check_status "$verb: the disk is full" 1 sh -c "'$bpfcopy' $verb -r '$recording' >/dev/full"
+done
+refuse 'hist: all series have room' 2 'max-series has no meaning with --replay' hist -r "$recording" --max-series=1
+refuse 'top: a screen without a terminal' 1 'no terminal; -b' top -r "$recording"
 
 finish

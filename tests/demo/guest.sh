@@ -45,6 +45,11 @@ trap 'failed "guest.sh, line $LINENO: $BASH_COMMAND"' ERR
 
 # --- What there is to work with
 
+debug_is_there() {
+	debug=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4 || :)
+	[ -b "/dev/$debug" ]
+}
+
 connect() {
 	heading '1. Two devices that can copy inside themselves'
 	echo "One is QEMU's NVMe controller, the other nvme-debug, a controller simulated in memory."
@@ -52,8 +57,7 @@ connect() {
 	printf '$ modprobe nvme-debug i_know=1\n'
 	run nvme connect -t debug -a disk0 -n nqn.2024-01.org.example:disk0
 	qemu=nvme0n1
-	debug=$(grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4)
-	wait_for 10 test -b "/dev/$debug"
+	wait_for 10 debug_is_there
 	devices=("$qemu" "$debug")
 	run bpfcopy dev list
 	echo '(nvme1n1 only brings the archive in. COPY-MAX: the most that one Copy command may copy.)'

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the suites of rules and of the daemon share, on top of policy_lib.sh.
 # Names of disks have no blanks.
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2317
 # shellcheck source=tests/vm/policy_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/policy_lib.sh"
 # shellcheck source=tests/vm/debug_lib.sh
@@ -42,10 +42,10 @@ apply() { bpfcopy policy apply "$@"; }
 changes() { apply "$@" | awk 'NR > 1 { print $1, $2, $3 }' | paste -sd ,; }
 
 # With the rights of bpfcopyd.service and no others.
+as_daemon=(setpriv --bounding-set '-all,+bpf,+perfmon,+sys_admin' --no-new-privs --inh-caps -all)
 start_daemon() {
 	: >$log
-	setpriv --bounding-set -all,+bpf,+perfmon,+sys_admin --no-new-privs \
-		--inh-caps -all bpfcopyd 2>>$log &
+	"${as_daemon[@]}" bpfcopyd 2>>$log &
 	daemon=$!
 	wait_for 30 said 'ready, with' || {
 		cat $log
@@ -68,3 +68,21 @@ processor_time() { awk '{ print $14 + $15 }' /proc/$daemon/stat; }
 
 # ask REQUEST: what the daemon answers.
 ask() { printf '%s\n' "$1" | control_client $socket; }
+
+# stop_at CALL N COMMAND...: in the background, stopped by its Nth CALL until go_on. With -p PID
+# instead of a command, that process.
+stop_at() {
+	rm -f /tmp/strace
+	strace -f -qq -o /tmp/strace -e trace=$1 -e inject=$1:signal=SIGSTOP:when=$2 "${@:3}" >/tmp/said 2>&1 &
+	tracer=$!
+}
+is_stopped() { grep -q 'stopped by SIGSTOP' /tmp/strace; }
+# Its exit status.
+go_on() {
+	pkill -CONT -x bpfcopy
+	wait $tracer
+}
+
+# get MEMBER[|MEMBER]...: the values of these members of an answer, in one line. Not with jq, which
+# takes longer to start than the daemon to answer.
+get() { grep -oE "\"($1)\":[^],}]*" | cut -d : -f 2- | paste -sd ' '; }

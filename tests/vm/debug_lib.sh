@@ -12,14 +12,15 @@ set_param() {
 	done
 }
 
-# The block device of controller $1 (its address), as soon as there is one.
+# The block device of controller $1 (its address), as soon as there is one. There is a node before
+# the disk can be opened, and before it has a queue; of what it takes, this link comes last.
 disk_of() {
 	local a c d
 	for a in /sys/class/nvme/*/address; do
 		[ "$(cat "$a")" = "traddr=$1" ] || continue
 		c=${a%/address}
 		for d in "$c"/nvme*n*; do
-			[ -b "/dev/${d##*/}" ] && echo "/dev/${d##*/}" && return
+			[ -b "/dev/${d##*/}" ] && [ -e "$d/bdi" ] && echo "/dev/${d##*/}" && return
 		done
 	done
 	return 1

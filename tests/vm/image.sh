@@ -31,9 +31,9 @@ guest_programs=(
 	strace
 )
 
-# Too big for every boot (60 and 200 MB with their libraries), or needed by one suite only: see
+# Too big for every boot (60 and 200 MB with their libraries), or needed by few suites only: see
 # wanted_programs.
-heavy_programs=(fio bpftrace tmux)
+heavy_programs=(fio bpftrace tmux gojq)
 
 # wanted_programs WORD...: the heavy programs that a command, or the script of tests/ that
 # it runs, mentions.

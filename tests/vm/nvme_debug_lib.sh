@@ -83,12 +83,14 @@ connect() { nvme connect -t debug -n "$1" -a "$2" "${@:3}" >/dev/null; }
 # disconnect ADDRESS
 disconnect() { nvme disconnect -d "$(ctrl_of "$1")" >/dev/null; }
 
-# ns_disk NQN NSID: the disk people use, whatever number of paths it has.
+# ns_disk NQN NSID [FILE]: the disk people use, whatever number of paths it has, once there is this
+# file of it. See disk_of().
 ns_disk() {
 	local f d
 	for f in /sys/block/nvme*n*/nsid; do
 		d=${f%/nsid}
-		if [ -b "/dev/${d##*/}" ] && has "$f" "$2" && has "$d/device/subsysnqn" "$1"; then
+		if [ -b "/dev/${d##*/}" ] && [ -e "$d/${3:-bdi}" ] && has "$f" "$2" &&
+			has "$d/device/subsysnqn" "$1"; then
 			echo "/dev/${d##*/}"
 			return
 		fi
@@ -96,13 +98,19 @@ ns_disk() {
 	return 1
 }
 
-no_ns_disk() { ! ns_disk "$@"; }
+no_ns_disk() { ! ns_disk "$@" nsid; }
 
 # has FILE VALUE: the file's line is that. Not by $(<FILE): the file of a device that goes cannot be
 # read any more, and bash 5.2 then ends the script, even where it only asks.
 has() {
 	local line
 	read -r line <"$1" && [ "$line" = "$2" ]
+}
+
+# between LOW HIGH VALUE
+between() {
+	echo "$3, expected $1 to $2"
+	[ "$3" -ge "$1" ] && [ "$3" -le "$2" ]
 }
 
 # queue_has DISK ATTRIBUTE VALUE
@@ -147,8 +155,10 @@ behavior() {
 	printf '00000000%02x00%s' "$1" "$(printf '0%.0s' {1..1012})" | xxd -r -p >"$tmp/hbs"
 	raw via=0 opcode=9 cdw10=0x16 in="$tmp/hbs"
 }
-# The two bytes of CDFE that Get Features 16h returns.
+# The two bytes of CDFE that Get Features 16h returns. A controller that a command's end resets has
+# no open() until it is live again.
 get_behavior() {
+	wait_for 20 has "/sys/class/nvme/${dev#/dev/}/state" live
 	raw via=0 opcode=10 cdw10=0x16 len=512 out="$tmp/got" >/dev/null
 	od -An -tx1 -j 4 -N 2 "$tmp/got" | xargs
 }
@@ -163,3 +173,15 @@ begin() {
 
 # ended: what begin() has started. That it could not be sent shows in what it did not say.
 ended() { wait "${1:-$pid}" || echo "# a command in the background: status $?"; }
+
+# letters BYTES: of each block that comes, which letter all of it is of, or "torn". It is compared
+# as a line: to look at each byte takes ten times as long.
+letters() {
+	fold -w "$1" | awk '{
+		c = substr($0, 1, 1)
+		if (!(c in same))
+			for (same[c] = c; length(same[c]) < length($0); )
+				same[c] = same[c] same[c]
+		print $0 == same[c] ? c : "torn"
+	}'
+}

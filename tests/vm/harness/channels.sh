@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../../.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-vm() { tests/vm/run --timeout 60 "$@"; }
+vm() { tests/vm/run --timeout 180 "$@"; }
 
 # shellcheck disable=SC2016 # for the guest's shell
 show='printf "[%s]\n" "$@"'

@@ -75,7 +75,7 @@ style 'one that dies with the status of a finding' 1 'did not work on 0001-one.p
 checkpatch 'warn "python has no ply"; exit 0;'
 style 'one that could not do a part' 1 'did not work on 0001-one.patch'
 rm "$work/build/linux/scripts/checkpatch.pl"
-style 'none' 1 "run 'make kernel'"
+style 'none' 1 "run 'make source'"
 
 if [ -e build/linux/scripts/checkpatch.pl ]; then
 	rm -r "$work/build/linux"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../../.."
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 
-vm() { tests/vm/run --timeout 60 "$@"; }
+vm() { tests/vm/run --timeout 180 "$@"; }
 
 # Check the status, that stderr says WORD, and that it holds one reproduce line.
 expect() {
@@ -37,7 +37,7 @@ expect 'a panic (sysrq c)' 200 PANIC -- bash -c 'echo c >/proc/sysrq-trigger; sl
 expect 'an oops is a panic' 200 PANIC -- bash -c "$lkdtm EXCEPTION >$provoke; sleep 30"
 expect 'a WARNING, though the command exits 0' 201 SPLAT -- \
 	bash -c "$lkdtm WARNING >$provoke; exit 0"
-expect 'a hang' 202 TIMEOUT --timeout 15 -- sleep 1000
+expect 'a hang' 202 TIMEOUT --timeout 8 -- sleep 1000
 expect 'a power off without a verdict' 203 'NO VERDICT' -- poweroff -f
 expect 'a forged verdict of another run' 203 'NO VERDICT' -- \
 	bash -c 'echo "verdict 0123456789abcdef 0" >/dev/vport0p2; poweroff -f'

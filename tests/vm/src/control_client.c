@@ -7,11 +7,14 @@
  *	control_client PATH many N	connect N times and say nothing
  *	control_client PATH ask SECONDS REQUEST
  *					the same again and again, many at a time
+ *	control_client PATH pass REQUEST
+ *					the same once, and descriptors beside it
  *	control_client PATH hear	be a datagram socket there, print what comes
  *
  * Each ends when the other end hangs up, or after a minute.  The last line of
- * "junk" is how many bytes were taken; of "many", how many were turned away at once
- * and how many were hung up on later; of "ask", how many were answered.
+ * "junk" is how many bytes were taken; of "many", how many were turned away at once,
+ * how many were hung up on later, and in how many seconds all were connected; of "ask", how
+ * many were answered.  That of "pass" is "closed" when nobody has the descriptors any more.
  */
 #include <errno.h>
 #include <poll.h>
@@ -95,10 +98,12 @@ static int many(const char *path, u64 nr)
 {
 	struct pollfd *p = calloc(nr, sizeof(*p));
 	u64 away = 0, later = 0;
+	time_t began = time(NULL), took;
 	char buf[256];
 
 	for (u64 i = 0; p && i < nr; i++)
 		p[i] = (struct pollfd){ dial(path), POLLIN, 0 };
+	took = time(NULL) - began;
 	while (p && away + later < nr && poll(p, nr, MINUTE) > 0) {
 		for (u64 i = 0; i < nr; i++) {
 			if (!p[i].revents)
@@ -111,7 +116,7 @@ static int many(const char *path, u64 nr)
 			p[i].fd = -1;
 		}
 	}
-	printf("%llu %llu\n", away, later);
+	printf("%llu %llu %lld\n", away, later, (long long)took);
 	return 0;
 }
 
@@ -148,6 +153,44 @@ static int ask(int fd, u64 seconds, const char *request)
 	return 0;
 }
 
+#define PASSED 100
+
+/* One write end of a pipe, so many times: who keeps one of them keeps the pipe open. */
+static void send_with(int fd, const char *request, int passed)
+{
+	char line[1024], control[CMSG_SPACE(PASSED * sizeof(int))] = {};
+	struct iovec iov = { line, 0 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	iov.iov_len = snprintf(line, sizeof(line), "%s\n", request);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(PASSED * sizeof(int));
+	for (int i = 0; i < PASSED; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &passed, sizeof(int));
+	if (sendmsg(fd, &msg, 0) < 0)
+		t_die("cannot send descriptors: %s", strerror(errno));
+}
+
+static int pass(int fd, const char *request)
+{
+	int ends[2];
+
+	if (pipe(ends))
+		t_die("pipe: %s", strerror(errno));
+	send_with(fd, request, ends[1]);
+	close(ends[1]);
+	if (!print_rest(fd))
+		return 1;
+	/* It ends when nobody could write to it. */
+	puts(print_rest(ends[0]) ? "closed" : "kept");
+	return 0;
+}
+
 /* Until it is killed.  Each with a line end behind it. */
 static int hear(const char *path)
 {
@@ -178,8 +221,10 @@ int main(int argc, char **argv)
 		return many(argv[1], t_number(argv[3], "N"));
 	if (argc == 3 && !strcmp(argv[2], "hear"))
 		return hear(argv[1]);
+	if (argc == 4 && !strcmp(argv[2], "pass"))
+		return pass(dial(argv[1]), argv[3]);
 	if (argc == 5 && !strcmp(argv[2], "ask"))
 		return ask(dial(argv[1]), t_number(argv[3], "SECONDS"),
 			   argv[4]);
-	t_die("usage: control_client PATH [junk BYTES | many N | ask SECONDS REQUEST | hear]");
+	t_die("usage: control_client PATH [junk BYTES | many N | ask SECONDS REQUEST | pass REQUEST | hear]");
 }

@@ -234,14 +234,15 @@ static void work(u32 n)
 	setenv("T_CALL", workers[n].call, 1);
 	rng.state = t_mix(opt.seed) + n;
 	open_log(n + 1);
-	while (t_now_ns() < deadline && done < 60000) {
+	/* Who begins late does a bit, too. */
+	do {
 		act(workers[n].what, n + 1);
 		done++;
-	}
+	} while (t_now_ns() < deadline && done < 60000);
 	close_log();
 	t_note("%s: done=%llu failed=%llu offloaded=%llu emulated=%llu",
 	       workers[n].name, done, failed, offloaded, emulated);
-	exit(failed || !done ? 1 : 0);
+	exit(failed ? 1 : 0);
 }
 
 /* All at once. Returns whether all went well. */

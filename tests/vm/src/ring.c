@@ -124,6 +124,20 @@ struct io_uring_sqe *ring_copy(struct ring *r, int fd,
 	return sqe;
 }
 
+void ring_read_write(struct ring *r, u8 opcode, int fd, void *buf, u32 bytes,
+		     u64 at, u64 id)
+{
+	struct io_uring_sqe *sqe = ring_next(r);
+
+	sqe->opcode = opcode;
+	sqe->fd = fd;
+	sqe->addr = (uintptr_t)buf;
+	sqe->len = bytes;
+	sqe->off = at;
+	sqe->user_data = id;
+	publish(r);
+}
+
 struct io_uring_sqe *ring_poll_linked(struct ring *r, int fd, u64 id)
 {
 	struct io_uring_sqe *sqe = ring_next(r);

@@ -40,6 +40,10 @@ bool ring_done(struct ring *r, struct io_uring_cqe *cqe);
 struct io_uring_sqe *ring_copy(struct ring *r, int fd,
 			       const struct blk_copy_args *args, u64 id);
 
+/* ring_next() as an IORING_OP_READ or IORING_OP_WRITE of @bytes at byte @at of @fd. */
+void ring_read_write(struct ring *r, u8 opcode, int fd, void *buf, u32 bytes,
+		     u64 at, u64 id);
+
 /* ring_next() as a wait until @fd can be read; the entry after it begins only then. */
 struct io_uring_sqe *ring_poll_linked(struct ring *r, int fd, u64 id);
 

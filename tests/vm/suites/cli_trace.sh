@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 
 disk=nvme0n1
 output=/tmp/trace.out
@@ -56,7 +58,8 @@ rows() { jq -r "select(.type == \"$1\") | $2" $output; }
 count() { rows "$1" .type | wc -l; }
 
 every_copy_is_a_row() {
-	local i
+	local i began
+	began=$(date +%s)
 	start -o ndjson
 	for i in 1 2 3; do copy $disk $disk@64MiB ${i}MiB; done
 	copy --mode=emulate $disk@1MiB $disk@96MiB 4KiB
@@ -91,8 +94,8 @@ recent() {
 	local now ts
 	now=$(date +%s)
 	ts=$(rows copy '.ts_ns / 1e9 | floor' | sed -n 1p)
-	echo "now $now, row $ts"
-	[ $((now - ts)) -ge 0 ] && [ $((now - ts)) -lt 100 ]
+	echo "from $began to $now, row $ts"
+	[ $ts -ge $began ] && [ $ts -le $now ]
 }
 
 for_people() {
@@ -275,6 +278,8 @@ reader_goes_away() {
 	bpfcopy trace -o ndjson 2>$errors | head -n 1 >$output &
 	pid=$!
 	wait_for $((20 * T_SCALE)) grep -q hello $output
+	# What it says is there when it ends, and the pipe has a reader until it has ended.
+	wait_for $((20 * T_SCALE)) test ! -d /proc/$pid
 	copy $disk $disk@64MiB 64KiB
 	wait_for $((10 * T_SCALE)) sh -c "! pgrep -x bpfcopy >/dev/null" || status=1
 	check_equal 'it ends when nobody reads its output' $status 0

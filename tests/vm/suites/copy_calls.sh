@@ -126,11 +126,16 @@ ends() { grep -c 'blk_copy_end:' $tracing/trace || :; }
 ended() { [ "$(ends)" -ge "$1" ]; }
 
 start_disk() {
+	local timeout
 	mkdir "$sub" "$sub/faults/hold"
 	make_ns "$sub" 1 size=16M mssrl=128 mcl=128
 	connect $nqn calls -k 30
 	wait_for 20 ns_disk $nqn 1
 	disk=$(ns_disk $nqn 1)
+	# What is held here is not to be aborted, however slow the machine.
+	for timeout in "/sys/class/nvme/$(ctrl_of calls)"/nvme*n1/queue/io_timeout; do
+		echo 600000 >"$timeout"
+	done
 }
 
 # begin HOW COPIES RANGES HELD: copies in the disk, each of so many ranges of 64 KiB that do not

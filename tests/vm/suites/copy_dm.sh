@@ -302,6 +302,8 @@ swapping() {
 	dm_disk one "$(linear $disk 0 8)"
 	dm_disk other "$(linear $disk 64 8)"
 	rm -f /tmp/ready /tmp/enough
+	# Before it is looked at: the copies that it has so far are others.
+	events_on blk_copy/blk_copy_start
 	(
 		# copy_verify writes the source before it copies.
 		wait_for 60 grep -q blk_copy_start: $tracing/trace
@@ -314,7 +316,6 @@ swapping() {
 		done
 		echo $loops >/tmp/loops
 	) &
-	events_on blk_copy/blk_copy_start
 	verify --src /dev/mapper/one --dst /dev/mapper/other --iterations "$(scaled 200)" --max-bytes 1MiB \
 		--copiers 2 --writers 0
 	touch /tmp/enough

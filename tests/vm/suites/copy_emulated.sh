@@ -95,12 +95,12 @@ in_flight() {
 	END { print writes + 0, beside + 0, most + 0, most_bytes + 0 }' "$1"
 }
 
-# Every request takes 2 ms: what is not in flight at the same time is easily seen. Neither a
-# large range nor many small ones wait for each other.
+# Every request takes 20 ms, longer than a slow machine takes to send it: what is not in flight at
+# the same time is easily seen. Neither a large range nor many small ones wait for each other.
 overlap() {
 	local dev small=() i writes beside most bytes
 	dev=$(null_disk slow size=64 blocksize=4096 max_sectors=256 irqmode=2 \
-		completion_nsec=2000000)
+		completion_nsec=20000000)
 	fill "$dev" 0 $((8 << 20))
 	for ((i = 0; i < 64; i++)); do small+=($((i << 16)) $(((32 << 20) + (i << 17))) 64KiB); done
 	for i in large small; do

@@ -4,7 +4,6 @@
 # it: Abort, timeout, reset, a connection, a keep-alive or a path that is lost, a namespace that
 # shrinks or goes, a map that is swapped. The caller is told the truth, the bytes are right, and
 # a command that the host has given up touches nothing afterwards (C58, C59, F7, F35, F38).
-# debug: no
 # vm: --timeout 180
 # with: build/tests/vm/copy_once build/tests/vm/nvme_raw
 # Names of disks have no blanks, and many functions are called by name.
@@ -132,7 +131,7 @@ ended() {
 	check_equal "$name: it is told" "$got" "$2"
 	copied=$(copied_by copied "$got")
 	[ "$copied" = 0 ] || check_equal "$name: and the bytes are there" "$(there "${copied:-$length}")" \
-		"$(sources | head -c "${copied:-$length}" | sha256sum | cut -d' ' -f1)"
+		"$(sources | head -c "${copied:-$length}" | checksum)"
 }
 
 # nobody_writes NAME: what is written now stays, whatever the disk still has of the copy.
@@ -152,10 +151,12 @@ sent() { check_equal "$1, $way: commands" "$(grep -c nvme_cmd_copy $tracing/trac
 
 live() { has "/sys/class/nvme/$1/state" live; }
 both_live() { [ "$(grep -lx live /sys/class/nvme/*/state | wc -l)" = 2 ]; }
+# Live comes first, then the disk is found on it.
+both_usable() { both_live && [ "$(grep -lx optimized /sys/block/nvme*c*n1/ana_state | wc -l)" = 2 ]; }
 # After it, both paths are as before.
-paths_are_back() { wait_for 30 both_live || not_ok "$1, $way: both paths come back"; }
+paths_are_back() { wait_for 30 both_usable || not_ok "$1, $way: both paths come back"; }
 
-# io_timeout SECONDS
+# io_timeout SECONDS: 600 where nothing is to be aborted, however slow the machine.
 io_timeout() {
 	local f
 	for f in /sys/block/nvme*c*n1/queue/io_timeout; do echo ${1}000 >$f; done
@@ -174,7 +175,7 @@ F7_timeout() {
 	begin
 	ended $1 "$(offloaded)"
 	sent $1 2
-	io_timeout 30
+	io_timeout 600
 	nobody_writes $1
 }
 
@@ -188,7 +189,7 @@ F7_timeouts() {
 	ended $1 "$(emulated)"
 	sent $1 2
 	echo "$was" >$retries
-	io_timeout 30
+	io_timeout 600
 	nobody_writes $1
 }
 
@@ -198,7 +199,7 @@ F35_lost() {
 	begin hold=0 action=lose
 	ended $1 "$(offloaded)"
 	sent $1 2
-	io_timeout 30
+	io_timeout 600
 	nobody_writes $1
 	paths_are_back $1
 }
@@ -248,6 +249,7 @@ path_removed() {
 	nobody_writes $1
 	connect $nqn $address -k 30
 	paths_are_back $1
+	io_timeout 600
 }
 
 path_inaccessible() {
@@ -374,7 +376,8 @@ connect $nqn a -k 30
 connect $nqn b -k 30
 wait_for 20 ns_disk $nqn 1
 disk=$(ns_disk $nqn 1)
-wait_for 20 both_live
+wait_for 20 both_usable
+io_timeout 600
 fill $disk 0 $((8 * mib))
 events_on nvme/nvme_setup_cmd
 

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Writers, readers and copies by all ways in, at the same time and of the same few blocks, while
-# commands are slow, fail in the middle or fail after all was done, and paths come and go.
+# commands are slow, fail in the middle or fail after all was done, and paths come and go; and
+# through an NVMe target besides.
 # Every block that was read, and in the end every block there is, is explained from a log by
 # a program that has seen nothing else (history_check, which says by which rules). Whether
 # that program would notice is tried first.
-# debug: no
-# vm: --timeout 150
+# vm: --timeout 180
 # with: build/tests/vm/copy_history build/tests/vm/history_check
 # Names of disks have no blanks, and functions are called by check.
 # shellcheck disable=SC2086,SC2317
@@ -136,6 +136,29 @@ paths() {
 	echo $n >/tmp/paths
 }
 
+# What the host asks the target for, the target asks the disk for.
+target=/sys/kernel/config/nvmet
+export_disk() {
+	modprobe -a nvmet nvme-loop
+	mkdir $target/subsystems/$1 $target/ports/1
+	echo 1 >$target/subsystems/$1/attr_allow_any_host
+	mkdir $target/subsystems/$1/namespaces/1
+	printf '%s' $disk >$target/subsystems/$1/namespaces/1/device_path
+	echo 1 >$target/subsystems/$1/namespaces/1/enable
+	echo loop >$target/ports/1/addr_trtype
+	ln -s $target/subsystems/$1 $target/ports/1/subsystems/
+	nvme connect -t loop -n $1 >/dev/null
+	wait_for 20 ns_disk $1 1
+}
+# Stock 6.12 warns when a subsystem goes before who holds its namespace.
+unexport() {
+	nvme disconnect -n $1 >/dev/null
+	rm $target/ports/1/subsystems/$1
+	rmdir $target/subsystems/$1/namespaces/1 $target/ports/1
+	sleep $((2 * T_SCALE))
+	rmdir $target/subsystems/$1
+}
+
 map() { dm_disk $1 "0 $(sectors $disk) linear $disk 0"; }
 
 echo "# seed $seed"
@@ -152,6 +175,9 @@ disk=$(ns_disk $nqn 1)
 explained 'a disk' $disk
 faults
 explained 'a disk with faults' $disk
+export_disk nqn.test:exported
+explained 'a disk with faults, and an NVMe target that has it' $disk "$(ns_disk nqn.test:exported 1)"
+unexport nqn.test:exported
 map one
 map other
 rm -f /tmp/enough
@@ -160,7 +186,8 @@ explained 'a disk by two names, with faults, on two paths that come and go' /dev
 touch /tmp/enough
 check 'paths came and went' wait $!
 echo "# $(cat /tmp/paths) times"
-dmsetup remove --noudevsync one other
+# The workers of a ring may let go of them a moment after its program has ended.
+dmsetup remove --noudevsync --retry one other
 no_faults
 ms=2000
 fault lies action=status status=0

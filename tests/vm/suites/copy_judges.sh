@@ -19,12 +19,12 @@ on() {
 	block=$(blockdev --getss "$disk")
 }
 
-# fio_job DEV OPTION...: 32 MiB of blocks that carry their own offset and checksum.
+# fio_job DEV OPTION...: 16 MiB of blocks that carry their own offset and checksum.
 fio_job() {
 	local dev=$1
 	shift
 	fio --name=judge --filename="$dev" --rw=randwrite --bs=4k-64k --bsrange=4k-64k \
-		--blockalign=4k --size=32M --direct=1 --ioengine=psync --norandommap=0 \
+		--blockalign=4k --size=16M --direct=1 --ioengine=psync --norandommap=0 \
 		--randseed=7 --verify=crc32c --verify_fatal=1 "$@"
 }
 
@@ -32,12 +32,12 @@ fio_job() {
 fio_verifies() {
 	partition "$disk" 40MiB 40MiB
 	check "$name: fio writes" fio_job "${disk}p1" --do_verify=0
-	check "$name: the copy, offloaded" copy_once --mode offload "${disk}p1" "${disk}p2" 0 0 32MiB
+	check "$name: the copy, offloaded" copy_once --mode offload "${disk}p1" "${disk}p2" 0 0 16MiB
 	check "$name: fio verifies the offloaded copy" fio_job "${disk}p2" --verify_only
-	check "$name: the copy, to another disk" copy_once "${disk}p1" $other 0 0 32MiB
+	check "$name: the copy, to another disk" copy_once "${disk}p1" $other 0 0 16MiB
 	check "$name: fio verifies the emulated copy" fio_job $other --verify_only
 	# Would it notice?
-	fill "${disk}p2" $((17 << 20)) 4096
+	fill "${disk}p2" $((9 << 20)) 4096
 	check "$name: fio notices 4 KiB that are wrong" fio_complains "${disk}p2"
 	sfdisk -q --delete "$disk"
 }
@@ -113,7 +113,7 @@ count_stale() {
 # stale_tokens NAME COMMAND...: what COMMAND changes between the two phases is noticed, and the
 # token made anew. The moment is a matter of luck, so COMMAND is repeated until it was met.
 stale_tokens() {
-	local what="$name: $1" pid n=0 end=$((SECONDS + 30 * T_SCALE)) tokens=0 again=0 bad=0
+	local what="$name: $1" pid n=0 end=$((SECONDS + 90 * T_SCALE)) tokens=0 again=0 bad=0
 	shift
 	fill "$disk" 0 $((4096 * block))
 	echo >$tracing/trace

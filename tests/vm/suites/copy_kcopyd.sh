@@ -123,7 +123,8 @@ clones() {
 	part to $disk 64 16
 	clone 'commands that fail' fault 0x83 3
 	fault 0 0
-	check 'clone, commands that fail: so did copies' between 1 3 "$(ended | cut -d' ' -f3)"
+	# One more than three when both processors look at the number of times at once.
+	check 'clone, commands that fail: so did copies' between 1 4 "$(ended | cut -d' ' -f3)"
 	# It goes away in the middle of it, again and again.
 	for _ in 1 2 3 4 5 6; do
 		dm_disk clone "0 32768 clone /dev/mapper/meta /dev/mapper/to /dev/mapper/from 64 1 no_discard_passdown 2 hydration_threshold 64"
@@ -166,7 +167,9 @@ mirrors() {
 	fill /dev/mapper/leg0 0 $((16 * mib))
 	faulty='0x83 1' mirror 'commands that fail' /dev/mapper/leg0 /dev/mapper/leg1
 	fault 0 0
-	check_equal 'mirror, commands that fail: one did' "$(ended)" "$((16 * mib - mib / 2)) 0 1"
+	# Or two, when both processors look at the number of times at once.
+	check 'mirror, commands that fail: one did' grep -qE \
+		"^($((16 * mib - mib / 2)) 0 1|$((15 * mib)) 0 2)$" <<<"$(ended)"
 	fill /dev/mapper/leg0 0 $((16 * mib))
 	mirror 'three legs' /dev/mapper/leg0 /dev/mapper/leg1 /dev/mapper/leg2
 	check_equal 'mirror, three legs: kcopyd reads once' "$(ended)" "0 0 0"
@@ -186,7 +189,7 @@ zeroes() {
 	dm_disk thin "0 32768 thin /dev/mapper/thinpool 0"
 	dd if=/dev/urandom of=/dev/mapper/thin bs=4k count=1 seek=1 oflag=direct conv=notrunc status=none
 	check_equal 'trap 29: a new block of a thin device is zeroed' \
-		"$(digest /dev/mapper/thin 8192 57344)" "$(head -c 57344 /dev/zero | sha256sum | cut -d' ' -f1)"
+		"$(digest /dev/mapper/thin 8192 57344)" "$(head -c 57344 /dev/zero | checksum)"
 	# A snapshot of a thin device breaks sharing with a copy within the pool.
 	fill /dev/mapper/thin 0 $mib
 	was=$(digest /dev/mapper/thin 0 $mib)

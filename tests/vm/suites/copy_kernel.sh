@@ -394,12 +394,21 @@ ended() {
 		"errors=((${errno[EIO]}|${errno[ENODEV]}|${errno[EINVAL]}),?)+ " "$2"
 }
 
+# written DISK COPIES BYTES: so many copies of so many bytes.
+# shellcheck disable=SC2317 # called by wait_for
+written() {
+	local stat
+	read -r -a stat <"/sys/block/${1#/dev/}/stat"
+	[ "${stat[6]}" -ge $(($2 * $3 / 512)) ]
+}
+
+# Of 32 copies, 8 at most are on their way: the others were good.
 removal() {
 	local gone
 	gone=$(attach gone -k 30 | tail -n 1)
 	client src="$gone" dst="$gone" dst_at=$to copies=8 bytes=$((256 * KiB)) rounds=1000000 \
 		>/tmp/client &
-	sleep 1
+	wait_for 60 written "$gone" 32 $((256 * KiB))
 	detach gone
 	wait
 	ended "nvme-debug disconnected" /tmp/client 8
@@ -408,7 +417,7 @@ removal() {
 	gone=$(null_disk gone size=32 irqmode=2 completion_nsec=20000000)
 	client src="$gone" dst="$gone" dst_at=$to copies=8 bytes=$((64 * KiB)) rounds=1000000 \
 		>/tmp/client &
-	sleep 1
+	wait_for 60 written "$gone" 32 $((64 * KiB))
 	null_disk_gone gone
 	wait
 	ended "null_blk switched off" /tmp/client 8

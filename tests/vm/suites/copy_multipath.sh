@@ -27,7 +27,8 @@ find_disk() {
 	paths=() disk=''
 	for dir in /sys/block/nvme*; do
 		case ${dir##*/} in
-		nvme*c*n1) paths+=("${dir##*/}") ;;
+		# Its queue comes after it.
+		nvme*c*n1) [ ! -e "$dir/queue/copy_max_bytes" ] || paths+=("${dir##*/}") ;;
 		*) disk=/dev/${dir##*/} ;;
 		esac
 	done

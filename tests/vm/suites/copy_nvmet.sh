@@ -7,6 +7,7 @@
 # with: build/tests/vm/copy_verify
 # with: build/tests/vm/copy_once
 # with: build/tests/vm/nvme_raw
+# with: mkfs.xfs
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
@@ -59,13 +60,14 @@ all_there() {
 	[ ${#disks[@]} = 4 ]
 }
 
-# The disks of the subsystem, by namespace.
+# The disks of the subsystem, by namespace; without those that are going.
 nvme_disks() {
-	local dir
+	local dir nsid
 	for dir in /sys/block/nvme*n*; do
 		case ${dir##*/} in *c*) continue ;; esac
 		[ ${dir##*/} != nvme0n1 ] || continue
-		echo "$(cat $dir/nsid) /dev/${dir##*/}"
+		nsid=$(cat $dir/nsid 2>/dev/null) || continue
+		[ -z "$nsid" ] || echo "$nsid /dev/${dir##*/}"
 	done | sort -n | cut -d' ' -f2
 }
 
@@ -77,7 +79,7 @@ target_down() {
 	rmdir $target/ports/1
 	# What still holds a namespace lets go of it a moment later, and stock 6.12 warns when its
 	# subsystem is gone by then (nvmet_subsys_free, seen once in five runs).
-	sleep 1
+	sleep $((2 * T_SCALE))
 	rmdir $subsystem
 }
 
@@ -280,8 +282,42 @@ on_the_wire() {
 	check 'tcp: Copy saves 99 % and more' test $((offloaded * 100)) -lt $emulated
 }
 
+# A file in a file system that can let two places have the same blocks: nothing is moved at all.
+shared_blocks() {
+	local disk before length=$((16 * mib))
+	null_disk shares size=320 >/dev/null
+	mkfs.xfs -q /dev/shares
+	mkdir -p /mnt/shared
+	mount /dev/shares /mnt/shared
+	truncate -s 64M /mnt/shared/disk
+	mkdir $subsystem/namespaces/5
+	attribute 5 device_path /mnt/shared/disk
+	attribute 5 enable 1
+	check 'shared blocks: a fifth disk' wait_for 20 fifth_disk
+	fill $disk 0 $length
+	sync -f /mnt/shared
+	before=$(stat -f -c %f /mnt/shared)
+	check_equal 'shared blocks: offloaded' "$(copy_result --mode offload $disk $disk 0 $((32 * mib)) $length)" \
+		"error=0 copied=$length offloaded=$length emulated=0 error_range=1"
+	sync -f /mnt/shared
+	check 'shared blocks: takes no room, for 4096 blocks' between 0 64 $((before - $(stat -f -c %f /mnt/shared)))
+	check 'shared blocks: bytes' copies_are_equal $disk 0 $((32 * mib)) $length
+	before=$(digest $disk 0 $length)
+	fill $disk $((32 * mib)) $mib
+	check_equal 'shared blocks: what is written to the copy is not in the source' "$(digest $disk 0 $length)" "$before"
+	rmdir $subsystem/namespaces/5
+	check 'shared blocks: gone' wait_for 20 test ! -b $disk
+	umount /mnt/shared
+	null_disk_gone shares
+}
+
+fifth_disk() {
+	disk=$(nvme_disks | sed -n 5p)
+	[ -b "$disk" ]
+}
+
 echo "# seed $seed"
-modprobe -a nvme-loop nvme-tcp nvmet-tcp dm_mod nvme-raw
+modprobe -a xfs nvme-loop nvme-tcp nvmet-tcp dm_mod nvme-raw
 null_disk plain size=64 blocksize=512 >/dev/null
 null_disk under size=128 blocksize=512 >/dev/null
 mkfs.ext4 -q -b 4096 /dev/under
@@ -305,6 +341,7 @@ for transport in loop tcp; do
 	traced
 	[ $transport != loop ] || shrunk
 	[ $transport != loop ] || as_a_file
+	[ $transport != loop ] || shared_blocks
 	[ $transport != tcp ] || on_the_wire
 	limits
 	target_down

@@ -102,6 +102,8 @@ sum() { sed -n "s/^# .*\b$1=\([0-9]*\).*/\1/p" $tmp/copier.* | awk '{ n += $1 } 
 
 struck() { sed -n 's/^hits //p' "${faults[@]/%//stats}" | awk '{ n += $1 } END { print n + 0 }'; }
 
+somebody_struck() { [ "$(cd $sub/faults && struck)" -gt 0 ]; }
+
 # wrong FILE...: what copiers said besides that all is well.
 wrong() { sed '/^ok \|^# copies/d' "$@"; }
 
@@ -129,6 +131,8 @@ copier two --src /dev/mapper/near --dst /dev/mapper/far --copiers 1 --writers 1 
 copier one --src /dev/mapper/alone --copiers 2 --writers 1 &
 for change in policies limits maps resets; do changer $change & done
 sleep $seconds
+# A slow machine has not sent many commands by then.
+wait_for 60 somebody_struck || :
 touch $tmp/enough
 wait
 for name in map two one; do
@@ -137,7 +141,7 @@ for name in map two one; do
 done
 check 'devices copied' test "$(sum offloaded)" -gt 0
 check 'the kernel copied' test "$(sum emulated)" -gt 0
-check 'commands failed' test "$(cd $sub/faults && struck)" -gt 0
+check 'commands failed' somebody_struck
 for change in policies limits maps resets; do check "$change changed" test -s $tmp/changer.$change; done
 check_equal 'every change was made' "$(<$tmp/changer.bad)" ''
 summary

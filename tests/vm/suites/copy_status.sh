@@ -28,6 +28,8 @@ on() {
 	disk=$1
 	name=${disk#/dev/}
 	faults=/sys/kernel/debug/$name/fault_inject
+	# The kernel makes it when it has looked for partitions.
+	wait_for 20 test -e "$faults/verbose"
 	echo 0 >"$faults/verbose"
 	fill "$disk" 0 1048576
 }
@@ -210,7 +212,7 @@ in_the_middle() {
 			"$(for n in 0 1 2 3; do
 				dd if="$disk" bs=64K skip="${n}M" count=$length status=none \
 					iflag=skip_bytes,count_bytes,direct,fullblock
-			done | sha256sum | cut -d ' ' -f 1)"
+			done | checksum)"
 	done
 	echo all >"$sub/faults/f/reset"
 	set_attrs "$sub/faults/f" opcode=0x19 at=range range=2 action=status status=0x4281 times=1 enable=1

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # queue/copy_*: the values follow from what the namespace states, copy_max_bytes can be
 # lowered and turned off, nonsense is refused, and commands keep to the limits. Namespaces
-# that state limits and still cannot copy; and one of 512 byte blocks on 4096 byte ones.
+# that state limits: a zoned one, and one with metadata, which still cannot copy; and one of 512 byte
+# blocks on 4096 byte ones.
 # vm: --nvme 64M --nvme 64M,logical_block_size=4096,physical_block_size=4096 --nvme 64M,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,logical_block_size=4096,physical_block_size=4096,mssrl=65535,mcl=4294967295,msrc=255 --nvme 64M,mssrl=5,mcl=17,msrc=0 --nvme 64M,mssrl=0,mcl=0,msrc=0 --nvme 64M,zoned=on,zoned.zone_size=8M --nvme 64M,ms=8,pi=1 --timeout 120
 # with: build/tests/vm/copy_once build/tests/vm/copy_verify build/tests/vm/ioctl_args
 # Functions are called by name, through check and cannot_copy:
@@ -150,15 +151,6 @@ emulated() {
 	check "$name: $1: bytes are equal" copies_are_equal "$disk" "$2" "$3" "$4"
 }
 
-# The device would copy around the write pointer, and the kernel's write plugs.
-zoned() {
-	same "is zoned" "$(queue "$disk" zoned)" host-managed
-	emulated "trap 17, zone to zone" 0 $((32 << 20)) $((4 << 20))
-	emulated "trap 17, on at the write pointers" $((4 << 20)) $((36 << 20)) $((1 << 20))
-	check_status "$name: trap 17, not at the write pointer" 1 \
-		copy_once "$disk" "$disk" 0 40960KiB 64KiB 0 41MiB 64KiB
-}
-
 # Every block has a checksum and its own address with it: copied as they are, they are wrong.
 protected() {
 	same "has protection information" \
@@ -245,10 +237,11 @@ small_physical_blocks() {
 }
 
 disks=(nvme{0..5}n1)
-for name in "${disks[@]}"; do
+for name in "${disks[@]}" nvme6n1; do
 	setup "$name"
 	values
 done
+same "is zoned" "$(queue "$disk" zoned)" host-managed
 rescan
 # Turning events on and off takes a second, and clearing a large buffer too.
 events_on blk_copy/blk_copy_dispatch
@@ -260,7 +253,6 @@ for name in "${disks[@]}"; do
 	[ $hw = 0 ] || commands_fit
 done
 events_off /tmp/events
-cannot_copy nvme6n1 zoned
 cannot_copy nvme7n1 protected
 modprobe nvme-debug i_know=1
 bad_physical_sizes

@@ -154,13 +154,13 @@ page_cache() {
 	exec 9<>$disk
 	fill $disk 0 65536
 	head -c 65536 /dev/urandom >/tmp/new
-	want=$(sha256sum </tmp/new | cut -d' ' -f1)
+	want=$(checksum </tmp/new)
 	dd if=$disk of=/dev/null bs=64K count=1 skip=16 status=none
 	dd if=/tmp/new of=$disk bs=64K count=1 conv=notrunc status=none
 	check "trap 12: copy of what is only in memory yet" copy_once $disk $disk 0 1MiB 64KiB
 	check_equal "trap 12: it is at the destination" "$(digest $disk 1048576 65536)" "$want"
 	check_equal "trap 12: a reader of the destination does not get old pages" \
-		"$(dd if=$disk bs=64K count=1 skip=16 status=none | sha256sum | cut -d' ' -f1)" "$want"
+		"$(dd if=$disk bs=64K count=1 skip=16 status=none | checksum)" "$want"
 	exec 9>&-
 }
 
@@ -180,7 +180,7 @@ overlap() {
 	result "trap 14: one destination twice" "$refused" $disk $disk 0 1MiB 64KiB 128KiB 1MiB 64KiB
 }
 
-# A token would go around the write pointer. (That a zoned disk which could does not: copy_sysfs.)
+# A token would go around the write pointer. (One that does not: copy_zoned.)
 zoned() {
 	local dev
 	dev=$(null_disk zones size=64 blocksize=512 zoned=1 zone_size=8 zone_nr_conv=4)

@@ -30,7 +30,7 @@ target_up() {
 	echo 4420 >$port/addr_trsvcid
 	ln -s $subsystem $port/subsystems/
 	nvme connect -t tcp -n $nqn -a 127.0.0.1 -s 4420 -k 60 >/dev/null
-	wait_for 20 test -b /dev/nvme2n1
+	wait_for 20 sectors /dev/nvme2n1
 }
 
 target_down() {

@@ -117,6 +117,85 @@ no_room() {
 	echo 65536 >/sys/block/$disk/queue/copy_max_bytes
 }
 
+# --- another disk by the same name ---
+
+# The rules are about this serial number alone.
+rules_for() {
+	printf '[policy.old]\nmatch_serial = %s\npolicy = never\ncopy_max_bytes = 32KiB\n' "$1" >$rules
+}
+
+# A disk that rules are about: sets name, number and untouched, its limit.
+old_disk() {
+	name=$(attach old) name=${name#/dev/}
+	number=$(cat /sys/block/$name/dev) untouched=$(limit $name)
+	rules_for "$(serial $name)"
+}
+
+# It goes, and another comes.
+swap_disks() {
+	detach old
+	check_equal "$1: another disk has its name and number" \
+		"$(attach new) $(cat /sys/block/$name/dev)" "/dev/$name $number"
+}
+
+# is_left_alone CASE: the disk that came, and the state knows nothing of it.
+is_left_alone() {
+	check_equal "$1: the other disk is left alone" "$(attached) $(limit $name) $(pinned)" " $untouched "
+	check_equal "$1: nor is there anything to do" "$(changes)" ''
+	check "$1: nor to remember" sh -c "! grep $name $run_dir/state.json"
+	detach new
+}
+
+# What was decided about a disk is not done to the one that comes in its place: neither when the
+# step begins, nor in the middle of it.
+same_name() {
+	local name number untouched tracer call
+	t_case 'another disk by the same name'
+	modprobe nvme-debug i_know=1
+	for call in 'fsync 1' 'statfs 3'; do
+		old_disk
+		stop_at $call bpfcopy policy apply
+		check "$call: stopped" wait_for 60 is_stopped
+		swap_disks "$call"
+		check "$call: that is no failure" go_on
+		is_left_alone "$call"
+	done
+	old_disk
+	apply >/dev/null
+	stop_at fsync 1 bpfcopy policy revert
+	check 'going back: stopped' wait_for 60 is_stopped
+	swap_disks 'going back'
+	load always --dev $name
+	echo 16384 >/sys/block/$name/queue/copy_max_bytes
+	check 'going back: that is no failure' go_on
+	check_equal 'going back: what the other one has stays' "$(attached) $(limit $name)" \
+		"$name=always 16384"
+	unload_all
+	detach new
+}
+
+# The same, and the daemon hears of both disks only afterwards.
+same_name_daemon() {
+	local name number untouched tracer
+	t_case 'another disk by the same name, in the daemon'
+	rules_for nobody
+	start_daemon
+	old_disk
+	stop_at fsync 1 -p $daemon
+	wait_for 20 grep -q '^TracerPid:.*[1-9]' /proc/$daemon/status
+	kill -HUP $daemon
+	check 'daemon: stopped' wait_for 60 is_stopped
+	swap_disks daemon
+	kill -CONT $daemon
+	# It answers when all of that is done.
+	check_equal 'daemon: looks again' "$(ask '{"bpfcopy":1,"verb":"apply"}' | grep -c '"changes":\[\]')" 1
+	kill $tracer
+	wait $tracer || :
+	check 'daemon: never attached to that name' sh -c "! grep '$name: attach' $log"
+	is_left_alone daemon
+	stop_daemon
+}
+
 # The rest has a daemon.
 
 adopts() {
@@ -193,15 +272,15 @@ behind_its_back() {
 }
 
 revert() {
+	local new
 	check_equal 'revert through the daemon' "$(bpfcopy policy revert | awk 'NR > 1 { print $1, $2, $3 }' | paste -sd ,)" \
 		"$disk copy_max_bytes restore,$disk policy detach,$other policy detach"
 	check_equal 'everything is as before' "$(attached) $(pinned) $(limit $disk)" '  65536'
-	attach new >/dev/null
-	check_equal 'it is told so' "$(ask '{"bpfcopy":1,"verb":"status"}' | jq -c '[.reverted, .disks]')" \
-		'[true,[]]'
+	new=$(attach new)
+	check_equal 'it is told so' "$(ask '{"bpfcopy":1,"verb":"status"}' | grep -c '"reverted":true.*"disks":\[\]')" 1
 	check_equal 'and leaves new disks alone' "$(attached)" ''
 	check 'until the next apply' apply
-	check 'which includes them' grep -q 'nvme2n1=threshold' <(attached)
+	check 'which includes them' grep -q "${new#/dev/}=threshold" <(attached)
 	detach new
 }
 
@@ -209,6 +288,8 @@ without_daemon
 observe
 transaction
 no_room
+same_name
+same_name_daemon
 adopts
 hot_plug
 reload

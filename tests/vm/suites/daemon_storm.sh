@@ -36,7 +36,7 @@ here() { grep -lsx 'nvme-debug *' /sys/block/*/device/model | cut -d/ -f4 | sed 
 with_policy() { attached | tr ' ' '\n' | sed -n 's/=always$//p' | sort | paste -sd ' '; }
 agrees() { [ "$(here | wc -w)" = $1 ] && [ "$(here)" = "$(with_policy)" ]; }
 have_limit() { [ "$(for name in $(here); do limit $name; done | sort | uniq -c | xargs)" = "$1" ]; }
-has_none_failed() { [ "$(ask '{"bpfcopy":1,"verb":"status"}' | jq -c .failed)" = '{}' ]; }
+has_none_failed() { ask '{"bpfcopy":1,"verb":"status"}' | grep -q '"failed":{}'; }
 has_pins() { [ "$(pinned | wc -w)" = $1 ]; }
 has_descriptors() { [ "$(find /proc/$daemon/fd -type l | wc -l)" = $1 ]; }
 
@@ -88,7 +88,7 @@ check 'all go' wait_others
 check 'none is left' wait_for 300 agrees 0
 check 'nor its pins' wait_for 60 has_pins 0
 check 'nor its descriptors' wait_for 60 has_descriptors $open
-check_equal 'it is the same daemon' "$(ask '{"bpfcopy":1,"verb":"status"}' | jq .pid)" $daemon
+check_equal 'it is the same daemon' "$(ask '{"bpfcopy":1,"verb":"status"}' | get pid)" $daemon
 echo "# $((SECONDS - began)) s for $disks disks in and out"
 stop_daemon
 bpfcopy policy revert >/dev/null

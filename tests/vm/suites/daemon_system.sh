@@ -74,6 +74,7 @@ t_case 'journal'
 check 'a line' in_journal "MESSAGE=$disk: attach never ($rules:3)"
 check 'its disk' in_journal "DEVICE=${new#/dev/}"
 check 'its policy' in_journal POLICY=always
+check 'S6 the hash of its object' in_journal "SHA256=$(sha256sum $lib/policy_always.bpf.o | cut -d' ' -f1)"
 check 'its rule' grep -aq "^REASON=$rules:[0-9]" /tmp/journal
 check 'its priority' in_journal PRIORITY=6
 check_equal 'nothing else is said' "$(cat $log)" ''
@@ -89,7 +90,7 @@ printf '[policy.bad]\nmatch_name = %s\npolicy = /nowhere.o\n' $disk >>$rules
 kill -HUP $daemon
 check 'what is wrong is an error' wait_for 30 in_journal 'PRIORITY=3'
 stop_daemon
-check 'that it ends' grep -q '^STOPPING=1' /tmp/notify
+check 'that it ends' wait_for 30 grep -q '^STOPPING=1' /tmp/notify
 udevadm control --exit || :
 # shellcheck disable=SC2046 # numbers
 kill $(jobs -p) 2>/dev/null || :

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # The daemon's unit under systemd itself: it starts, works within the unit's restrictions, is
 # reloaded, and is started again when it dies or hangs. systemd is the first process of a PID
-# namespace, with this unit and nothing else. The guest's kernel has no seccomp, so of the
-# restrictions those by a filter of system calls are not in force.
+# namespace, with this unit and the journal.
 # vm: --nvme 64M --mem 1536 --timeout 150
 # debug: no
 # with: /lib/systemd/systemd:/usr/lib/systemd/systemd
 # with: /usr/bin/systemctl:/usr/bin/systemctl
+# with: /lib/systemd/systemd-journald:/usr/lib/systemd/systemd-journald
+# with: /lib/systemd/system/systemd-journald.service:/usr/lib/systemd/system/systemd-journald.service
+# with: /lib/systemd/system/systemd-journald.socket:/usr/lib/systemd/system/systemd-journald.socket
+# with: /usr/bin/journalctl:/usr/bin/journalctl
 # with: loader/bpfcopyd/bpfcopyd.service:/etc/systemd/system/bpfcopyd.service
 # Names of disks have no blanks, and functions are called by check and wait_for.
 # shellcheck disable=SC2086,SC2317
@@ -48,32 +51,48 @@ start_systemd() {
 		exec env -i container=test PATH=/usr/sbin:/usr/bin \
 			/usr/lib/systemd/systemd --system --unit=basic.target --show-status=no' </dev/null &
 	wait_for 20 pgrep -x systemd >/dev/null
-	init=$(pgrep -x systemd)
+	# What it forks has its name for a moment.
+	init=$(pgrep -o -x systemd)
 	wait_for 60 systemctl is-active --quiet basic.target
 }
 
 printf '[policy.a]\nmatch_name = %s\npolicy = guard\ncopy_max_bytes = 32KiB\n' $disk >$rules
 start_systemd
 
+# noted MATCH: "DEVICE POLICY REASON SHA256 PRIORITY" of the unit's newest line with this field.
+noted() {
+	in_systemd journalctl -q -u $unit -o json "$1" | tail -n 1 |
+		jq -r '[.DEVICE, .POLICY, .REASON, .SHA256, .PRIORITY] | map(. // "-") | join(" ")'
+}
+is_noted() { [ "$(noted "$1")" = "$2" ]; }
+hash_of() { sha256sum $lib/policy_$1.bpf.o | cut -d ' ' -f 1; }
+
 is_replaced() { [ "$(main_pid)" ] && [ "$(main_pid)" != $1 ] && is ActiveState active; }
 
 t_case 'start'
+check 'the journal starts' systemctl start systemd-journald.service
 check 'the unit starts' systemctl start $unit
 check_equal 'and says what it does' "$(property ActiveState) $(property StatusText)" 'active 1 rules, 0 disks failed'
 check_equal 'the rules are in force' "$(attached) $(limit $disk)" "$disk=guard 32768"
 
+check 'the journal has the policy, by its device' \
+	wait_for 30 is_noted POLICY=guard "$disk guard $rules:3 $(hash_of guard) 6"
+check 'and the limit' wait_for 30 is_noted REASON=$rules:4 "$disk - $rules:4 - 6"
+
 t_case 'restrictions'
 # Of capability(7): 21, 38 and 39.
-check_equal 'its capabilities' "$(sed -n 's/^Cap\(Eff\|Bnd\):\t//p' "/proc/$(main_pid)/status" | uniq)" 000000c000200000
-check_equal 'and no others to come' "$(sed -n 's/^NoNewPrivs:\t//p' "/proc/$(main_pid)/status")" 1
+check_equal 'S10 its capabilities' "$(sed -n 's/^Cap\(Eff\|Bnd\):\t//p' "/proc/$(main_pid)/status" | uniq)" 000000c000200000
+check_equal 'S10 and no others to come' "$(sed -n 's/^NoNewPrivs:\t//p' "/proc/$(main_pid)/status")" 1
 for dir in /etc /usr /var; do
-	check "it cannot write $dir" cannot_write $dir
+	check "S10 it cannot write $dir" cannot_write $dir
 done
+check_equal 'S10 its system calls are filtered' \
+	"$(sed -n 's/^Seccomp:\t//p' "/proc/$(main_pid)/status")" 2
 check 'but its own folder' inside touch /run/bpfcopy/mine
-check_equal 'it sees no homes' "$(inside find /root /home -mindepth 1 2>/dev/null)" ''
+check_equal 'S10 it sees no homes' "$(inside find /root /home -mindepth 1 2>/dev/null)" ''
 touch /tmp/ours
 check 'nor files in /tmp' inside test ! -e /tmp/ours
-check_status 'it cannot open a disk' 1 with_its_devices dd if=/dev/$disk of=/dev/null count=1
+check_status 'S10 it cannot open a disk' 1 with_its_devices dd if=/dev/$disk of=/dev/null count=1
 check 'but /dev/null' with_its_devices dd if=/dev/null of=/dev/null
 
 t_case 'work'

@@ -35,7 +35,7 @@ mkdir -p /dev/disk/by-id /etc/bpfcopy /mnt/image/{etc,usr/lib}/bpfcopy /tmp/here
 cp $lib/policy_threshold.bpf.o /mnt/image/usr/lib/bpfcopy
 ln -s ../../nvme0n1 /dev/disk/by-id/nvme-eui.0025385b71b0
 cd /tmp/here
-cp $lib/example_gentle.bpf.o mine.bpf.o
+cp $lib/template_mine.bpf.o mine.bpf.o
 cp $lib/example_gentle.bpf.o gentle.bpf.o
 printf '[policy.all]\nmatch_all = yes\npolicy = threshold\nthreshold.min_bytes = 64KiB\n' |
 	tee /etc/bpfcopy/bpfcopy.conf /mnt/image/etc/bpfcopy/bpfcopy.conf new.conf >conf/all.conf
@@ -45,6 +45,7 @@ copies() {
 	while [ -e /tmp/copies ]; do
 		bpfcopy copy nvme0n1p1 nvme1n1p1 64KiB
 		bpfcopy copy nvme0n1p1 nvme0n1p1@32MiB 1MiB
+		sleep 0.3
 	done >/dev/null 2>&1
 }
 start_copies() {
@@ -63,7 +64,14 @@ stop_copies() {
 #
 
 # is_streaming VERB: may go on until Ctrl-C.
-is_streaming() { generate options | grep -qxF -- "$1	--duration"; }
+is_streaming() { grep -qxF -- "$1	--duration" /tmp/options; }
+
+# ends_soon COMMAND: by itself, after less than five seconds.
+ends_soon() {
+	local most='(--duration|--interval|-t|-i)[= ]([5-9]s|[0-9]{2,}s|[0-9]+min)'
+	[[ ! $1 =~ $most ]] && [[ $1 = *--count* || $1 = *--duration* || $1 = *' -n '* || $1 = *' -t '* ||
+		$1 = *--replay* ]]
+}
 
 # ready PID: it has a handler for SIGINT, or waits for it in another way.
 ready() {
@@ -82,10 +90,11 @@ ready_or_gone() { is_ready || gone $1; }
 # end gets some time for it.
 interrupt() {
 	wait_for $((30 * T_SCALE)) ready_or_gone $1 || echo '(was never ready)' >>/tmp/out
-	case $2 in
-	*--count* | *--duration* | *' -n '* | *' -t '*) wait_for $((3 * T_SCALE)) gone $1 || : ;;
-	*) sleep 1 ;;
-	esac
+	if ends_soon "$2"; then
+		wait_for $((4 * T_SCALE)) gone $1 || :
+	else
+		sleep 0.3
+	fi
 	gone $1 || kill -INT "$(main_process)" || :
 }
 
@@ -99,7 +108,7 @@ run() {
 		set -o pipefail
 		$2
 	COMMAND
-	timeout $((60 * T_SCALE)) script -qec 'bash /tmp/command' /dev/null >/tmp/out 2>&1 </dev/null &
+	timeout $((180 * T_SCALE)) script -qec 'bash /tmp/command' /dev/null >/tmp/out 2>&1 </dev/null &
 	pid=$!
 	! is_streaming "$1" || interrupt $pid "$2"
 	wait $pid || status=$?
@@ -133,18 +142,24 @@ documented() {
 		sed 's/  .*//' | sort -u)
 }
 
-generate options | cut -f 1 | sort -u >/tmp/verbs
+generate options >/tmp/options
+cut -f 1 /tmp/options | sort -u >/tmp/verbs
 generate examples >/tmp/examples
 documented | sort | grep -vxFf /tmp/examples >/tmp/documented
 check_equal 'all verbs have examples' "$(cut -f 1 /tmp/examples | sort -u)" "$(cat /tmp/verbs)"
 check 'the documents have commands' test "$(wc -l </tmp/documented)" -ge 5
 
 copier=''
+# A recording, for those that read one.
+start_copies
+bpfcopy trace --tokens --record=/tmp/recording --count=3 2>/dev/null
 last=''
 while IFS=$'\t' read -r verb command <&3; do
 	# What is unloaded has to be loaded each time.
 	if [ "$verb" != "$last" ] || [ "$verb" = unload ]; then before "$verb"; fi
 	last=$verb
+	# Another example may have made one that has no copy in it.
+	[[ $command != *--replay* ]] || cp /tmp/recording /tmp/trace.ndjson
 	check "$command" run "$verb" "$command"
 done 3< <(cat /tmp/examples /tmp/documented)
 stop_copies

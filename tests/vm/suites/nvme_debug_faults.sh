@@ -239,12 +239,6 @@ test_choice() {
 	no_fault f g
 }
 
-# shellcheck disable=SC2317 # called by check
-between() {
-	echo "$3, expected $1 to $2"
-	[ "$3" -ge "$1" ] && [ "$3" -le "$2" ]
-}
-
 # --- status ---
 
 test_status() {
@@ -302,7 +296,7 @@ test_hold() {
 	more=$pid
 	check 'a second one is held, too' wait_for 20 fault_has hold held 2
 	check_equal 'reads are not' "$(read_block 0)" 0
-	check 'a namespace can change meanwhile' timeout 20 \
+	check 'a namespace can change meanwhile' timeout 60 \
 		bash -c "echo 4096 >$ns/1/ro_size && echo 0 >$ns/1/ro_size"
 	check_equal 'and controllers, too' "$(raw via=0 opcode=10 cdw10=7 | cut -d ' ' -f 1)" 0
 	echo 1 >$faults/hold/release
@@ -353,7 +347,10 @@ test_hold_and_change() {
 	ended
 	check_equal 'limits that changed meanwhile: 1/83h, DW0 is where it was' "$(<"$tmp/copy")" \
 		'0x4183 2'
+	# A host that looks at them while a Copy is held has all others wait for that.
+	wait_for 20 queue_has "$d1" copy_max_range_hw_bytes 2560
 	echo 8192 >$ns/1/mssrl
+	wait_for 20 queue_has "$d1" copy_max_range_hw_bytes $((8192 * 512))
 
 	begin_copy at=range range=2
 	echo 0 >$ns/2/enable
@@ -393,7 +390,8 @@ test_stopped() {
 	stopped 'C59 reset' '0x370 2'
 	behavior 0x0c >/dev/null
 
-	io_timeout 1
+	# Time enough to see it held.
+	io_timeout 5
 	begin_copy at=range range=2
 	stopped 'F7 timeout' '0x7 2'
 	check_equal 'F7 the controller was not reset for it' "$(get_behavior)" '0c 00'
@@ -414,16 +412,18 @@ test_stopped_admin() {
 	behavior 0x0c >/dev/null
 }
 
-# Nor after the controller has missed the host.
+# Nor after the controller has missed the host: once it is held, and before it times out.
 test_keep_alive() {
 	local pid qid cid held
 	disconnect faults
 	start -k ${debug_kernel:+1}2
-	fault ka admin=1 opcode=0x18 action=lose times=1
+	io_timeout 120
 	begin_copy at=range range=2
+	fault ka admin=1 opcode=0x18 action=lose times=1
 	stopped 'C59 F38 keep-alive' '0x370 2'
 	check 'C59 F38 it was lost' fault_has ka hits 1
 	no_fault hold ka
+	io_timeout 30
 	disconnect faults
 	start
 }
@@ -433,7 +433,8 @@ test_keep_alive() {
 test_lost() {
 	local pid qid cid before
 	before=$(image)
-	io_timeout 1
+	# Twice that, and it is reset: not before the Abort.
+	io_timeout 5
 	fault hold opcode=0x19 action=lose times=1
 	traced begin_one
 	copy_ids
@@ -443,13 +444,14 @@ test_lost() {
 	check_equal 'F35 it ends with a reset' "$(<"$tmp/copy") $(get_behavior)" '0x8 0 04 00'
 	check_equal 'F35 and has done nothing' "$(image)" "$before"
 	behavior 0x0c >/dev/null
+	io_timeout 1
 	fault hold opcode=2 action=lose times=1
 	check 'F35 a Read that is lost is sent again' dd if="$d1" of=/dev/null bs=4k count=1 \
 		iflag=direct status=none
 	check 'F35 it was lost' fault_has hold hits 1
 	io_timeout 30
 	no_fault hold
-	wait_for 20 has "/sys/class/nvme/${dev#/dev/}/state" live
+	get_behavior >/dev/null
 	behavior 0x0c >/dev/null
 }
 
@@ -469,10 +471,11 @@ test_delay() {
 	fault f opcode=2 delay=4000000000
 	begin "$tmp/read" read_block 0
 	wait_for 20 fault_has f hits 1
-	check 'a removal does not wait for a delay' timeout 20 nvme disconnect -n $nqn
+	check 'a removal does not wait for a delay' timeout 60 nvme disconnect -n $nqn
 	ended
 	no_fault f
-	start
+	# A controller that has failed stays so until the host finds out, by a timeout.
+	start -k 120
 }
 
 # bits FILE FILE: how many bits differ, and in which block.

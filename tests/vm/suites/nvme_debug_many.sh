@@ -51,6 +51,7 @@ start=$(date +%s%3N)
 check 'connect' connect $nqn a -k 30
 check "the host finds $((seen + 1))" wait_for 100 disks_are $((seen + 1))
 took "a scan of $((seen + 1))" 100000 "$start"
+wait_for 20 ns_disk $nqn $many
 check_equal 'the last one has its size' "$(blockdev --getsize64 "$(ns_disk $nqn $many)")" 1048576
 check_equal 'nvme-cli lists those from 200' \
 	"$(nvme list-ns "/dev/$(ctrl_of a)" -n 200 | wc -l)" $((seen < 200 ? 1 : seen - 200 + 2))

@@ -329,7 +329,7 @@ test_copy_between() {
 	check_equal 'C41 and is checked before' \
 		"$(copy $((act | guard)) 0 400 1@208+1 format=2 nsid=4)" '0x4282 0'
 	check_equal 'C38 another block size' "$(copy $act $act 400 3@2+1 format=2)" '0x4185 0'
-	check_equal 'C16 format 1 with a small guard' \
+	check_equal 'C16 formats 1 and 3 with a small guard' \
 		"$(copy $act $act 400 200+1 format=1) $(copy $act $act 400 1@200+1 format=3)" \
 		'0x400b 0 0x400b 0'
 	check_equal 'C45 no protection information: PRINFO is ignored' \

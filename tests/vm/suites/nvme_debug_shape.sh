@@ -363,7 +363,7 @@ test_busy_changes() {
 		3) check_equal 'disable under load' "$(put "$sub/namespaces/2/enable" 0)" '' ;;
 		esac
 		sleep 0.3
-		check "rmdir $i under load" timeout 30 rmdir "$sub/namespaces/2"
+		check "rmdir $i under load" timeout 90 rmdir "$sub/namespaces/2"
 		check "the writer $i ends" wait_for 20 bash -c "! kill -0 $load"
 		wait
 		check "the disk $i is gone" wait_for 10 no_ns_disk $nqn 2
@@ -373,7 +373,7 @@ test_busy_changes() {
 	dd if=/dev/zero of="$(ns_disk $nqn 2)" bs=64k count=100000 oflag=direct status=none \
 		2>/dev/null &
 	sleep 0.3
-	check 'disconnect under load' timeout 30 nvme disconnect -n $nqn
+	check 'disconnect under load' timeout 90 nvme disconnect -n $nqn
 	wait
 }
 

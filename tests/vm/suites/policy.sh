@@ -195,7 +195,7 @@ bad_objects() {
 		bpfcopy load $lib/test_two.bpf.o --dev $disk
 	refused "no decide" 1 'no decide function' bpfcopy load $lib/test_nodecide.bpf.o --dev $disk
 	refused "the wrong section" 1 'struct_ops.link' bpfcopy load $lib/test_nolink.bpf.o --dev $disk
-	refused "writes what is read-only" 1 'only chunk_bytes and max_depth' \
+	refused "S7 writes what is read-only" 1 'only chunk_bytes and max_depth' \
 		bpfcopy load $lib/test_badwrite.bpf.o --dev $disk
 	refused "uses what may be NULL" 1 "refused program nullderef_decide" \
 		bpfcopy load $lib/test_nullderef.bpf.o --dev $disk

@@ -183,7 +183,7 @@ who_decides() {
 	slots verdict=2 verdict=1 'the policy of the disk decides' '0 0, 2 2, 2xpolicy offload'
 	slots verdict=2 verdict=0 'or else the global one, and is told' '2 2, 2 0, 2xglobal-policy emulate'
 	slots verdict=0 verdict=0 'or else neither, and that of the disk is told' '2 0, 2 2, 2xbuiltin offload'
-	slots verdict=-1 verdict=3 'rubbish is no answer' '2 0, 2 2, 2xbuiltin offload'
+	slots verdict=-1 verdict=3 'S7 rubbish is no answer' '2 0, 2 2, 2xbuiltin offload'
 	asked "dev=$number verdict=1" "copy_once --mode offload /dev/$disk /dev/$disk 0 $to $chunk &&
 		copy_once --mode emulate /dev/$disk /dev/$disk 0 $to $chunk"
 	check_equal 'slots: nobody is asked when the caller insists' \
@@ -240,7 +240,7 @@ chunk_bytes() {
 	chunks 'is a logical block at least' 8x512 $disk 4096 chunk=1
 	chunks 'also one of 4096 bytes' 4x4096 $blocks $((16 * kib)) chunk=5000
 	chunks 'no opinion' "1x16777216 1x2097152" $disk $((18 * mib)) chunk=0
-	chunks 'makes nothing larger' "1x16777216 1x2097152" $disk $((18 * mib)) chunk=4294967295
+	chunks 'S7 makes nothing larger' "1x16777216 1x2097152" $disk $((18 * mib)) chunk=4294967295
 }
 
 # most BEGIN END: how many there were at a time.

@@ -107,7 +107,11 @@ modprobe -r nvme
 modprobe -r nvme_core
 modprobe nvme_core multipath=Y
 modprobe nvme
-find_head() { head=$(basename "$(echo /sys/devices/virtual/nvme-subsystem/*/nvme*n*)") && [ -b "/dev/$head" ]; }
+# With its last file, as in debug_lib.sh.
+find_head() {
+	head=$(basename "$(echo /sys/devices/virtual/nvme-subsystem/*/nvme*n*)") &&
+		[ -b "/dev/$head" ] && [ -e "/sys/block/$head/bdi" ]
+}
 wait_for 20 find_head
 check "transport and driver are those of a path" matched $head \
 	$'match_stack = nvme-mpath\nmatch_transport = pcie\nmatch_driver = nvme'

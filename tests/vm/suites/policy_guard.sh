@@ -81,13 +81,6 @@ test_guard() {
 	check 'guard: nothing of it is left' test ! -e "/sys/fs/bpf/bpfcopy/$(<"/sys/block/${disk#/dev/}/dev")"
 }
 
-# between LOW HIGH VALUE
-# shellcheck disable=SC2317 # called by check
-between() {
-	echo "$3, expected $1 to $2"
-	[ "$3" -ge "$1" ] && [ "$3" -le "$2" ]
-}
-
 # took COMMAND...: in us
 took() {
 	local since

@@ -274,7 +274,7 @@ targets() {
 	rm $target/ports/1/subsystems/$nqn
 	rmdir $subsystem/namespaces/? $target/ports/1
 	# What still holds a namespace lets go of it a moment later (as in copy_nvmet).
-	sleep 1
+	sleep $((2 * T_SCALE))
 	rmdir $subsystem
 }
 

@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 # shellcheck source=tests/vm/watch_lib.sh
 . /tests/vm/watch_lib.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
@@ -66,10 +68,19 @@ nobody() {
 }
 
 lifetimes() {
+	local recorder
+	bpfcopy trace --tokens --record=$tmp/recording 2>$tmp/recording.err &
+	recorder=$!
+	wait_for 60 grep -q '^Writing' $tmp/recording.err
 	start --watch
 	# 23: a prime.
 	bpfcopy copy --step 64KiB $disk $disk@32MiB $((23 * 64))KiB >/dev/null
 	stop
+	kill $recorder
+	check 'it is recorded, too' wait $recorder
+	check_equal 'of the recording, it is the same' \
+		"$(bpfcopy tokens -r $tmp/recording -o json | jq -c '[.bye.created, .bye.freed, .bye.alive, .bye.p50_ns, .lifetimes]')" \
+		"$(get bye '.[0] | [.created, .freed, .alive, .p50_ns] | @json' | sed 's/]$//'),$(get lifetime 'map({from_ns, to_ns, tokens}) | @json')]"
 	check_equal 'a clean end' $status 0
 	check_equal 'created, freed' "$(bye '"\(.created) \(.freed) \(.alive) \(.lost)"')" '23 23 0 0'
 	check_equal 'a lifetime each' "$(get lifetime 'map(.tokens) | add')" 23
@@ -200,7 +211,7 @@ for_people() {
 	copier=$!
 	check 'it ends after a leak' wait $pid
 	check 'a heading' grep -qE '^ +TOKEN +AGE STATE +LEN EXT DEVICE +ORIGIN +PID COMM$' $people
-	check 'a row' grep -qE "^ +[0-9]+ +[0-9.]+ms consumed +1MiB +1 $name +ioctl +$copier bpfcopy$" $people
+	check 'a row' grep -qE "^ +[0-9]+ +[0-9.]+m?s consumed +1MiB +1 $name +ioctl +$copier bpfcopy$" $people
 	check 'a stack' grep -qE '^        blk_copy_token_alloc\+0x[0-9a-f]+$' $people
 	check '80 columns are enough' sh -c "! grep -E '.{81}' $people"
 	check 'totals on stderr' grep -qE '^1 tokens created, 0 freed, .* 1 leaks, 1 still there; lost 0$' $errors

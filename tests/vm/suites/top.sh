@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # bpfcopy top: its numbers are those of the device; the screen at several sizes in tmux, and a
 # terminal that is as before however it ends.
-# vm: --timeout 150
+# vm: --timeout 200
 # debug: no
 # Many functions are called by check.
 # shellcheck disable=SC2317,SC2086
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 # shellcheck source=tests/vm/watch_lib.sh
 . /tests/vm/watch_lib.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
@@ -159,7 +161,9 @@ bad_input() {
 # The screen
 #
 
-t() { tmux -L top "$@"; }
+# One that was told to end may still be there: each has a name of its own.
+terminal=0
+t() { tmux -L top$terminal "$@"; }
 screen() { t capture-pane -p; }
 shows() { screen | grep -qE -- "$1"; }
 # wait_until NAME PATTERN: it is on the screen.
@@ -186,6 +190,7 @@ run_top() {
 }
 new_terminal() {
 	t kill-server 2>/dev/null || :
+	: $((terminal += 1))
 	t -f /dev/null new-session -d -x 80 -y 24 'exec bash --norc'
 	t set -g status off
 }
@@ -224,12 +229,40 @@ sizes() {
 	keys h / n v m e Enter
 	t resize-window -x 80 -y 24
 	wait_until '80x24 again, filtered' 'filter nvme'
-	check_equal 'no volume' "$(screen | grep -c "^$volume" || :)" 0
+	# What is below the first line may be drawn a moment later.
+	no_volume() { [ "$(screen | grep -c "^$volume" || :)" = 0 ]; }
+	check 'no volume' wait_for 30 no_volume
 	keys Escape
 	wait_until 'and not filtered' "^$volume"
 	keys p
 	wait_until 'paused' PAUSED
 	keys p
+}
+
+# A recording on the screen, at the pace at which it was made, and to its end.
+recorded() {
+	new_terminal
+	start_recording
+	# So that there is a rate for as long as it takes to look at the screen, however slow.
+	for _ in {1..15}; do copy --step 64KiB $disk $disk@32MiB 128KiB; done
+	sleep 1
+	copy --step 64KiB $disk $disk@32MiB 128KiB
+	kill -INT $pid
+	wait $pid
+	keys "clear; bpfcopy top --interval 200ms -r $tmp/recording; echo status=\$?" Enter
+	wait_until 'recorded: a rate' "^$nvme +[0-9]+ +[0-9.]+[KM]iB"
+	wait_until 'recorded: its end' '^bpfcopy top +[0-9:]+ +END'
+	check_equal 'recorded: no other disk' "$(screen | grep -c '^nvme')" 1
+	keys Enter
+	wait_until 'recorded: a device' '^so far: 32 copies, 2MiB offloaded'
+	check_equal 'recorded: of whose parts nothing is known' "$(screen | grep -cE 'STACK|gone' || :)" 0
+	keys q
+	wait_until 'recorded: q ends it' '^status=0'
+}
+start_recording() {
+	bpfcopy trace --tokens --record=$tmp/recording 2>$errors &
+	pid=$!
+	wait_for 60 grep -q '^Writing' $errors
 }
 
 ends() {
@@ -256,6 +289,7 @@ ends() {
 	run_top TERM=vt100
 	keys q
 	restored 'a vt100'
+	recorded
 	keys 'clear; TERM=dumb bpfcopy top; echo status=$?' Enter
 	wait_until 'a terminal without a cursor' 'cannot move the cursor'
 	wait_until 'is an error' '^status=1'

@@ -5,13 +5,15 @@
 # and of QEMU. Also with several tracers and a policy that changes, and when there are more copies
 # than it can read.
 # vm: --nvme 64M --mem 2048 --timeout 300
-# with: contrib/bpftrace:/contrib/bpftrace build/tests/vm/copy_list perf trace-cmd
+# with: contrib/bpftrace:/contrib/bpftrace build/tests/vm/copy_list build/tests/vm/copy_once perf trace-cmd
 # debug: no
 # Many functions are called by check; names of disks have no blanks.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 # shellcheck source=tests/vm/nvme_debug_lib.sh
 . /tests/vm/nvme_debug_lib.sh
 
@@ -205,6 +207,32 @@ qemu_agrees() {
 	check 'and read' between $((all / 512000 - 1)) $((all / 512000 + 1)) $((after[0] - before[0]))
 }
 
+# A copy that lasts while thousands come and go. The tracer has 4096 places for them.
+lasting() {
+	local held more=4200
+	# Who waits here is not to be aborted, however slow the machine.
+	echo 600000 >/sys/block/$name/queue/io_timeout
+	null_disk fast size=64 copy=1 >/dev/null
+	mkdir $sub/faults/hold
+	set_attrs $sub/faults/hold opcode=0x19 hold=1 enable=1
+	start $tmp/lasting --split
+	bpfcopy copy $disk $disk@32MiB 4KiB >/dev/null &
+	held=$!
+	wait_for 60 grep -qx 'held 1' $sub/faults/hold/stats
+	copy_once --count $more /dev/fast /dev/fast 0 32MiB 4KiB >/dev/null
+	echo 0 >$sub/faults/hold/enable
+	echo all >$sub/faults/hold/release
+	wait $held
+	ends 'a trace of many' $pid
+	rmdir $sub/faults/hold
+	null_disk_gone fast
+	grep '"type":"copy"' $tmp/lasting | jq -c '[.copy_id, .comm, .token_ns, .device_ns]' >$tmp/places
+	check_equal 'of all is known where the time went' "$(grep -c null $tmp/places || :) $(wc -l <$tmp/places)" \
+		"0 $((more + 1))"
+	check_equal 'also of one that found its place taken' "$(jq -s '(map(select(.[1] == "bpfcopy"))[0][0]) as $id |
+		map(select(.[0] == $id + 4096 and .[3] > 0)) | length' $tmp/places)" 1
+}
+
 blkparse_shows() {
 	local end=0 all
 	# It says nowhere that it has begun.
@@ -223,7 +251,7 @@ blkparse_shows() {
 		"$all $all"
 }
 
-for case in mixed copy_for_copy scripts device_agrees qemu_agrees blkparse_shows; do
+for case in mixed copy_for_copy scripts device_agrees qemu_agrees lasting blkparse_shows; do
 	t_case $case
 	$case
 done

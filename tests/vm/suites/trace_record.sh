@@ -10,6 +10,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 
 disk=nvme0n1
 recording=/tmp/recording

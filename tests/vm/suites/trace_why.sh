@@ -11,6 +11,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
 . /tests/vm/copy_lib.sh
+# shellcheck source=tests/vm/gojq.sh
+. /tests/vm/gojq.sh
 
 disk=nvme0n1
 out=/tmp/trace.ndjson
@@ -47,6 +49,9 @@ get() { grep "\"type\":\"$1\"" $out | jq -sr "$2"; }
 # each FORMAT: of every copy, in order
 each() { get copy "map(\"$1\") | join(\", \")"; }
 
+# The mode is asked for when the row is made, while the policy is there.
+has_rows() { [ "$(grep -c '"type":"copy"' $out)" -ge $1 ]; }
+
 who_decided() {
 	t_case 'who decided'
 	start
@@ -56,10 +61,13 @@ who_decided() {
 	copy $disk $disk@32MiB 64KiB
 	copy $disk $disk@32MiB 4KiB
 	copy --mode=offload $disk $disk@32MiB 4KiB
+	wait_for 10 has_rows 5
 	bpfcopy load threshold --dev $disk min_bytes=64KiB observe=yes >/dev/null
 	copy $disk $disk@32MiB 4KiB
+	wait_for 10 has_rows 6
 	bpfcopy load never --global >/dev/null
 	copy $disk $disk@32MiB 4KiB
+	wait_for 10 has_rows 7
 	bpfcopy unload --all >/dev/null
 	copy $disk $disk@32MiB 4KiB
 	stop
@@ -75,12 +83,12 @@ emulate global-policy never global enforce
 offload builtin null null null'
 }
 
-# Both policies decide on chunks of the same copy, and the first one is gone when it ends.
+# It is gone when the copy ends, which takes 6 seconds, but is one chunk: it is asked once.
 policy_that_went() {
 	t_case 'a policy that went'
 	start
 	bpfcopy load never --dev slow >/dev/null
-	copy --step=1MiB slow slow@32MiB 1MiB &
+	copy --step=16MiB slow slow@32MiB 16MiB &
 	wait_for 60 in_flight slow
 	bpfcopy unload --dev slow >/dev/null
 	wait $!
@@ -177,6 +185,12 @@ lacking() {
 	check_status 'without the end of copies there is nothing to trace' 6 \
 		"${elsewhere[@]}" bpfcopy trace --count=1
 	check_status 'the same one, when it is there' 0 bpfcopy trace --duration=10ms
+	forget blk_copy_token_free
+	check_status 'histograms do not need tokens' 0 "${elsewhere[@]}" bpfcopy hist --duration=10ms
+	check_equal 'the screen goes without them' \
+		"$("${elsewhere[@]}" bpfcopy top -o json -n 1 --interval=10ms | jq -c '.frames | map(.tokens)')" '[null]'
+	check_status 'and who asks for tokens is told' 6 "${elsewhere[@]}" bpfcopy tokens
+	check 'which one is missing' grep -q 'no tracepoint blk_copy_token_free' <("${elsewhere[@]}" bpfcopy tokens 2>&1)
 }
 
 # The events of a device are not gone with it, nor is its name.
@@ -265,10 +279,12 @@ together() {
 	bpfcopy load threshold --dev $disk min_bytes=64KiB >/dev/null
 	check 'four watch' wait_for 60 begun /tmp/t{0,1,2,3}
 	copy_list /dev/$disk 400 5 >/tmp/callers
+	wait_for 60 rows_made 400
 	kill -9 ${pids[2]}
 	decided
 	bpfcopy load threshold --dev $disk min_bytes=16KiB observe=yes >/dev/null
 	copy_list /dev/$disk 400 6 >>/tmp/callers
+	wait_for 60 rows_made 800
 	decided
 	bpfcopy unload --dev $disk >/dev/null
 	wait ${pids[2]} 2>/dev/null || :
@@ -287,6 +303,8 @@ together() {
 			"\(.[0].path) \(.[0].reason) \(length)"' /tmp/t0)"
 	check 'the one that was killed leaves nothing' wait_for 60 nothing_is_ours
 }
+# The mode is asked for when the row is made, as in has_rows().
+rows_made() { [ "$(grep -c '"type":"copy"' /tmp/t0)" -ge $1 ]; }
 rows_of() { jq -c "select(.type == \"copy\") | select($2) | [.copy_id, .bytes, .reason, .policy, .latency_ns]" $1; }
 # decided: bytes that the policy was asked about, so far; in pieces, if a copy has several ranges
 decided() {
@@ -310,7 +328,7 @@ clock_steps() {
 		. == sort and .[0] > '$now' - 2 and .[2] < '$now' + 3600')" true
 	check_equal 'latencies are those of the copies' "$(get copy 'map(select(.latency_ns > 3600e9)) | length')" 0
 
-	bpfcopy hist -o ndjson --duration=2s >$out 2>$errors &
+	bpfcopy hist -o ndjson --duration=8s >$out 2>$errors &
 	tracer=$!
 	wait_for 60 grep -q '"type":"hello"' $out || :
 	date -s '-1 day' >/dev/null
