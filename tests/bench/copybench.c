@@ -11,6 +11,7 @@
  *	fill		pwrite() to both; once before the others, so that none
  *			is the first to touch its place
  *	offload		BLKCOPY; whoever decides has to say "offload"
+ *	gather		the same with 8 ranges, the last part of the source first
  *	emulate		BLKCOPY that asks for emulation
  *	pair		pread() and pwrite() with O_DIRECT
  *	read		pread() alone, from the first half
@@ -38,6 +39,7 @@
 #include <unistd.h>
 
 #define SLOTS	       16U
+#define PARTS	       8U
 #define PAGE	       4096U
 #define MAX_BYTES      (1U << 20)
 #define NVME_COPY      0x19
@@ -64,22 +66,26 @@ struct copy_descriptor {
 	uint64_t reserved24;
 };
 
-static int blkcopy(struct bench *b, uint64_t slot, uint32_t flags)
+static int blkcopy(struct bench *b, uint64_t slot, uint32_t flags,
+		   unsigned int parts)
 {
-	struct blk_copy_ioc_range range = {
-		.src = slot * b->bytes,
-		.dst = b->half + slot * b->bytes,
-		.len = b->bytes,
-	};
+	struct blk_copy_ioc_range ranges[PARTS];
 	struct blk_copy_args args = {
 		.size = sizeof(args),
 		.flags = flags,
 		.src_fd = b->fd,
-		.nr_ranges = 1,
-		.ranges = (uintptr_t)&range,
+		.nr_ranges = parts,
+		.ranges = (uintptr_t)ranges,
 	};
 	__u64 *as_asked = flags ? &args.emulated : &args.offloaded;
+	uint64_t place = slot * b->bytes, len = b->bytes / parts;
 
+	for (unsigned int i = 0; i < parts; i++)
+		ranges[i] = (struct blk_copy_ioc_range){
+			.src = place + (parts - 1 - i) * len,
+			.dst = b->half + place + i * len,
+			.len = len,
+		};
 	if (ioctl(b->fd, BLKCOPY, &args))
 		return -errno;
 	return *as_asked == b->bytes ? 0 : -EXDEV;
@@ -87,12 +93,17 @@ static int blkcopy(struct bench *b, uint64_t slot, uint32_t flags)
 
 static int op_offload(struct bench *b, uint64_t slot)
 {
-	return blkcopy(b, slot, 0);
+	return blkcopy(b, slot, 0, 1);
+}
+
+static int op_gather(struct bench *b, uint64_t slot)
+{
+	return blkcopy(b, slot, 0, PARTS);
 }
 
 static int op_emulate(struct bench *b, uint64_t slot)
 {
-	return blkcopy(b, slot, BLK_COPY_EMULATE_ONLY);
+	return blkcopy(b, slot, BLK_COPY_EMULATE_ONLY, 1);
 }
 
 /* What pread() and pwrite() have to return is everything. */
@@ -169,6 +180,7 @@ static const struct kind {
 	{ "pair", op_pair },	   { "passthrough", op_passthrough },
 	{ "nothing", op_nothing }, { "fill", op_fill },
 	{ "read", op_read },	   { "write", op_write },
+	{ "gather", op_gather },
 };
 
 static void die(const char *what, int err)
@@ -278,10 +290,10 @@ int main(int argc, char **argv)
 	uint64_t *ns;
 
 	if (!kind || argc > 6) {
-		fprintf(stderr,
-			"usage: copybench "
-			"fill|offload|emulate|pair|read|write|passthrough|"
-			"nothing DEVICE [OPERATIONS [BATCHES [BYTES]]]\n");
+		fprintf(stderr, "usage: copybench "
+				"fill|offload|gather|emulate|pair|read|write|"
+				"passthrough|nothing "
+				"DEVICE [OPERATIONS [BATCHES [BYTES]]]\n");
 		return 2;
 	}
 	operations = argc > 3 ? number(argv[3], MAX_OPERATIONS) : 100;

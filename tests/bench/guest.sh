@@ -51,6 +51,27 @@ controllers() {
 	device nvme-debug-device-read-4096 read
 }
 
+# 32 KiB in one part, in eight that share a command, and in eight on a disk that takes one range a
+# command: one bio for each range and phase, or one for each range and one for all.
+parts() {
+	local copying=$disk
+	bytes=32768 batches=20
+	bench fill 1 >/dev/null
+	measure parts-1 offload
+	measure parts-8 gather
+	echo 0 >/sys/module/nvme_debug/parameters/msrc
+	nvme connect -t debug -a single -n nqn.2024-01.org.example:single >/dev/null
+	wait_for 10 single_is_there
+	bench fill 1 >/dev/null
+	measure parts-8-single gather
+	disk=$copying
+	nvme disconnect -n nqn.2024-01.org.example:single >/dev/null
+}
+single_is_there() {
+	disk=$(grep -lsx 1 /sys/block/nvme*/queue/copy_max_ranges | cut -d/ -f4 || :)
+	[ -b "/dev/$disk" ]
+}
+
 bench() { copybench "$1" "/dev/$disk" $operations "${2:-$batches}" "$bytes"; }
 
 # measure NAME KIND [STATISTIC [BATCHES]]
@@ -178,6 +199,7 @@ with_script offload-hist-bpftrace /tests/bench/hist.bt
 with_script offload-top-bpftrace /tests/bench/top.bt
 with_script offload-tokens-bpftrace /contrib/bpftrace/tokenlife.bt
 measure offload-again offload
+parts
 size -64k 65536 20
 size -1m 1048576 3
 controllers
