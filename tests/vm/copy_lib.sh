@@ -137,6 +137,13 @@ dm_disk() {
 	[ -b "/dev/mapper/$1" ]
 }
 
+# hydrated REGIONS: has dm-clone's device `clone' all of them at its new place?
+hydrated() {
+	local words
+	read -r -a words <<<"$(dmsetup status clone)"
+	[ "${words[6]}" = "$1/$1" ]
+}
+
 # Name below /sys/block of a device mapper device.
 dm_name() {
 	local number

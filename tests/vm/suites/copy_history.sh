@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Writers, readers and copies by all ways in, at the same time and of the same few blocks, while
 # commands are slow, fail in the middle or fail after all was done, and paths come and go; and
-# through an NVMe target besides.
+# through an NVMe target besides; and while kcopyd moves the disk below them.
 # Every block that was read, and in the end every block there is, is explained from a log by
 # a program that has seen nothing else (history_check, which says by which rules). Whether
 # that program would notice is tried first.
@@ -159,11 +159,39 @@ unexport() {
 	rmdir $target/subsystems/$1
 }
 
+# dm-clone takes the disk's first half to the second, and back, until /tmp/enough. No write may be
+# lost to one of its copies, and it is kcopyd who has the disk make them: what the callers ask for,
+# a clone reads and writes.
+clone_table() { echo "0 $half clone /dev/mapper/meta$(($1 % 2)) /dev/mapper/half$((1 - $1 % 2)) /dev/mapper/half$(($1 % 2)) 8 1 no_discard_passdown 2 hydration_threshold 64"; }
+empty_meta() { dd if=/dev/zero of=/dev/mapper/meta$(($1 % 2)) bs=512K count=1 oflag=direct conv=notrunc status=none; }
+clone_there() {
+	local n
+	half=$(($(sectors $disk) / 2))
+	for n in 0 1; do
+		dm_disk half$n "0 $half linear $disk $((n * half))"
+		dm_disk meta$n "0 $half linear $(ns_disk $nqn 2) $((n * half))"
+		empty_meta $n
+	done
+	dm_disk clone "$(clone_table 0)"
+}
+moves() {
+	local n=0
+	while [ ! -e /tmp/enough ]; do
+		wait_for 20 hydrated $((half / 8))
+		n=$((n + 1))
+		empty_meta $n
+		dmsetup suspend clone
+		dmsetup load clone --table "$(clone_table $n)"
+		dmsetup resume --noudevsync clone
+	done
+	echo $n >/tmp/moves
+}
+
 map() { dm_disk $1 "0 $(sectors $disk) linear $disk 0"; }
 
 echo "# seed $seed"
 checker
-modprobe dm_mod
+modprobe -a dm_mod dm-clone
 modprobe nvme-debug i_know=1
 mkdir $sub $sub/controllers/a $sub/controllers/b
 make_ns $sub 1 size=1M mssrl=4 mcl=12 msrc=3
@@ -188,6 +216,20 @@ check 'paths came and went' wait $!
 echo "# $(cat /tmp/paths) times"
 # The workers of a ring may let go of them a moment after its program has ended.
 dmsetup remove --noudevsync --retry one other
+make_ns $sub 2 size=1M
+wait_for 20 ns_disk $nqn 2
+clone_there
+rm -f /tmp/enough
+echo stats >$sub/namespaces/1/reset
+moves >/tmp/out 2>&1 &
+explained 'a disk that moves, with faults' /dev/mapper/clone
+touch /tmp/enough
+check 'it moved' wait $!
+echo "# $(cat /tmp/moves) times"
+read -r copies _ <<<"$(stat_of $sub 1 copy)"
+check "kcopyd had the disk copy: $copies times" test "$copies" -gt 100
+dmsetup remove --noudevsync --retry clone
+dmsetup remove --noudevsync --retry half0 half1 meta0 meta1
 no_faults
 ms=2000
 fault lies action=status status=0

@@ -72,12 +72,6 @@ snapshots() {
 	gone cow under
 }
 
-hydrated() {
-	local words
-	read -r -a words <<<"$(dmsetup status clone)"
-	[ "${words[6]}" = "$1/$1" ]
-}
-
 # clone NAME [COMMAND...]: of /dev/mapper/from at /dev/mapper/to, hydrated to the end; the
 # command comes right before.
 clone() {
