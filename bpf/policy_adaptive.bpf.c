@@ -49,13 +49,9 @@ BLK_COPY_NEEDS_DISK;
 #define MANY_ODD       3	  /* are no accident */
 #define MOST_NS	       1000000000 /* that one try can cost */
 
-/* Indexes of averages. */
-enum { OFFLOAD, EMULATE };
+enum { OFFLOAD, EMULATE }; /* indexes of averages */
 
-/*
- * Several CPUs may write at once and one of them be lost.  That costs a value
- * of an average, or a little of a share, and no lock.
- */
+/* No lock: CPUs that write at once lose a value of an average, or of a share. */
 struct class {
 	__u64 ns[2]; /* average for 1 KiB by path; 0 is not known */
 	__u64 tried; /* when the path that is not usual was measured */
@@ -77,7 +73,6 @@ static __always_inline __u32 class_of(__u64 bytes)
 	return n < CLASSES ? n : 0;
 }
 
-/* Later chunks of a copy wait for those before them. */
 static __always_inline bool can_measure(const struct blk_copy_ctx *cctx)
 {
 	return !cctx->inflight || cctx->nr_bytes == cctx->copy_bytes;
@@ -119,10 +114,7 @@ BLK_COPY_DECIDE(adaptive_decide, cctx)
 	if ((c->usual == EMULATE) != try)
 		return blk_copy_say(cctx,
 				    try ? POLICY_TRY_EMULATE : POLICY_EMULATE);
-	/*
-	 * No smaller than it is: that changes nothing, but tells complete() that
-	 * it was to be offloaded.
-	 */
+	/* As large as it is, which tells complete() that it was to be offloaded. */
 	cctx->chunk_bytes = cctx->nr_bytes;
 	return blk_copy_say(cctx, try ? POLICY_TRY_OFFLOAD : POLICY_OFFLOAD);
 }

@@ -4,20 +4,18 @@
  *
  *	bpfcopy load guard --dev nvme0n1 target_ns=2ms; bpfcopy status
  *
- * It watches all reads of the disk up to read_bytes, but for those of emulated
- * copies, from when the block layer had them to when they are done.  When
- * more than one in a hundred takes longer than target_ns, of those of window_ns or
- * of a hundred at least, it trips: chunks become half as large, or an eighth if it was one in ten, and
- * each copy has one in flight: what reads wait for is soon over.  When hardly any
- * takes longer than seven eighths of target_ns, chunks grow again, and without
- * reads they soon are what they were.
+ * It watches all reads of the disk up to read_bytes, but for those of emulated copies, from when
+ * the block layer had them to when they are done.  When more than one in a hundred takes longer
+ * than target_ns, of those of window_ns or of a hundred at least, it trips: chunks become half as
+ * large, or an eighth if it was one in ten, and each copy has one in flight: what reads wait for
+ * is soon over.  When hardly any takes longer than seven eighths of target_ns, chunks grow again,
+ * and without reads they soon are what they were.
  *
- * It cannot stop a copy: least_bytes, one after the other, is where it ends.
- * Several copies at once share the size of the chunk down to that.
+ * It cannot stop a copy: least_bytes, one after the other, is where it ends.  Several copies at
+ * once share the size of the chunk down to that.
  *
  * A bad idea when
- * - target_ns is less than reads take without any copy: then it is at the least
- *   all the time and helps nobody;
+ * - target_ns is less than reads take without any copy: it stays at the least and helps nobody;
  * - the disk is a stacked one, or an NVMe disk of several paths: it has no
  *   requests of its own to watch, and copies go on as without a policy;
  * - copies are emulated and who loads it has no CAP_SYSLOG, as bpfcopyd's unit: then
@@ -39,9 +37,8 @@ BLK_COPY_NEEDS_DISK;
 #define FEW_SLOW   3	       /* tell something, of how ever many */
 #define LONG	   10 /* windows, after which there need not be enough */
 
-/* Since it was attached, but for @worst. */
 struct watched {
-	__u64 reads;
+	__u64 reads; /* since it was attached, as are the next two */
 	__u64 near;  /* longer than seven eighths of the target */
 	__u64 slow;  /* longer than the target */
 	__u64 worst; /* ns, in this window */
@@ -136,7 +133,6 @@ static __always_inline void trip(__u64 now, const struct watched *seen,
 				 .to_bytes = to };
 
 	bpf_map_update_elem(&policy_trips, &key, &t, BPF_ANY);
-	chunk = to;
 }
 
 /* What has been seen since the window began. */
