@@ -3,7 +3,6 @@
 # SIGKILL at any moment: while rules are applied, while disks come and go. Every disk has the
 # old policy or the new one, no pin is left over, and the next daemon makes it whole.
 # vm: --nvme 64M --nvme 64M --timeout 150
-# debug: only kasan
 # with: build/tests/vm/daemon_kill
 # DAEMON_KILLS=N, COMMAND_KILLS=N and DAEMON_SEED=N: how often each is killed, at which moments.
 # Names of disks have no blanks, and many functions are called by check.

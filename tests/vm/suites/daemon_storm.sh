@@ -4,7 +4,6 @@
 # are there have their policy, the others left nothing behind, and it is the same daemon.
 # vm: --nvme 64M --timeout 120
 # with: build/tests/vm/control_client
-# debug: only kasan
 # DAEMON_STORM=N: how many disks.
 # Names of disks have no blanks, and functions are called by wait_for.
 # shellcheck disable=SC2086,SC2317

@@ -4,7 +4,6 @@
 # reloaded, and is started again when it dies or hangs. systemd is the first process of a PID
 # namespace, with this unit and the journal.
 # vm: --nvme 64M --mem 1536 --timeout 150
-# debug: only kasan
 # with: /lib/systemd/systemd:/usr/lib/systemd/systemd
 # with: /usr/bin/systemctl:/usr/bin/systemctl
 # with: /lib/systemd/systemd-journald:/usr/lib/systemd/systemd-journald
