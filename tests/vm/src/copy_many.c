@@ -9,6 +9,8 @@
  *   files    the same, but both files are closed as soon as all are submitted
  *   ring     close the ring on a byte from stdin; end when told to by end of file there
  *   deferred the same, a ring whose task work is deferred
+ *   exec     become `settled' on a byte from stdin
+ *   settled  no copy: after the end of stdin, nobody writes to DEV any more
  *   sleep    do not wait at all: to be killed
  *   bad      entries that must be refused
  *   reused   a copy that begins when its entry in the ring is another one's already
@@ -250,6 +252,34 @@ static void test_deferred(void)
 	close_ring(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 }
 
+/* The ring has O_CLOEXEC, as those that are made have. */
+static void test_exec(void)
+{
+	struct ring r;
+	char c;
+
+	stamp();
+	ring_init(&r, opt.copies, 0);
+	submit(&r, dev.fd, dev.fd);
+	if (read(STDIN_FILENO, &c, 1) != 1)
+		t_die("nothing on standard input");
+	execl("/proc/self/exe", "copy_many", "--dev", opt.dev, "--ready",
+	      opt.ready, "--how", "settled", NULL);
+	t_die("exec: %s", strerror(errno));
+}
+
+static void test_settled(void)
+{
+	char c;
+
+	ready();
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	stamp();
+	usleep(300000);
+	report("nothing is written after exec", NULL);
+}
+
 static void test_sleep(void)
 {
 	struct ring r;
@@ -386,6 +416,8 @@ static const struct {
 	{ "registered", test_registered },
 	{ "deferred", test_deferred },
 	{ "ring", test_ring },
+	{ "exec", test_exec },
+	{ "settled", test_settled },
 	{ "sleep", test_sleep },
 	{ "bad", test_bad },
 	{ "reused", test_reused },
@@ -394,7 +426,7 @@ static const struct {
 
 static const char usage[] =
 	"usage: copy_many --dev DEV [--copies N] [--ranges N] [--bytes SIZE]\n"
-	"  [--ready FILE] [--how wait|files|registered|ring|deferred|sleep|bad|cached]";
+	"  [--ready FILE] [--how wait|files|registered|ring|deferred|exec|sleep|bad|cached]";
 
 int main(int argc, char **argv)
 {

@@ -203,10 +203,29 @@ task_goes() {
 }
 
 # shellcheck disable=SC2317 # called by wait_for
+cancels() { grep -q io_uring_cancel_generic "/proc/$pid/stack"; }
+
+# The process becomes another program: its copies stop first, and then nothing is written.
+program_goes() {
+	begin exec 2 32 8
+	echo -n . >&$over
+	check 'exec: it waits for the copies' wait_for 60 cancels
+	check_status 'exec: the other program has not begun' 1 test -e /tmp/ready
+	let_go
+	check 'exec: its copies end' wait_for 60 ended 2
+	check 'exec: the other program begins' wait_for 60 test -e /tmp/ready
+	over
+	cat /tmp/said
+	check_equal 'exec: what it writes stays' $status 0
+	check_equal 'exec: they were canceled' "$(how_they_ended)" '2 -125'
+	check 'exec: nobody holds the disk any more' wait_for 20 nobody_holds "$disk"
+}
+
+# shellcheck disable=SC2317 # called by wait_for
 had() { [ "$(grep -c "blk_copy_$1:" "$tracing/trace" || :)" = "$2" ]; }
 
-# As many copies as there are workers for them, all of them held, and one to another disk that
-# waits for its turn when its ring goes.
+# As many copies to a disk that does not answer as there are workers for it. Those to another disk
+# do not mind; one more to this disk waits for its turn, and ends as soon as its ring goes.
 queued() {
 	local others
 	rm -f /tmp/ready
@@ -216,18 +235,21 @@ queued() {
 	copy_many --dev "$disk" --copies 256 --bytes 16KiB --how sleep &
 	others=$!
 	check 'queued: 256 copies have begun' wait_for 60 had decide 256
-	copy_many --dev $small --copies 1 --how ring --ready /tmp/ready </tmp/over >/tmp/said &
+	check 'queued: one to another disk does not wait' timeout 60 copy_many --dev $small --copies 1 \
+		--how files
+	check 'queued: nor for any of the others' had end 1
+	copy_many --dev "$disk" --copies 1 --how ring --ready /tmp/ready </tmp/over >/tmp/said &
 	pid=$!
 	exec {over}>/tmp/over
-	check 'queued: there is one more' wait_for 60 had start 257
+	check 'queued: there is one more' wait_for 60 had start 258
 	echo -n . >&$over
 	check 'queued: its ring goes' wait_for 60 test -e /tmp/ready
-	check 'queued: it ends, as soon' wait_for 60 had end 1
-	check 'queued: it had not begun' had decide 256
+	check 'queued: it ends, as soon' wait_for 60 had end 2
+	check 'queued: it had not begun' had decide 257
 	kill -9 $others
 	wait $others || :
 	let_go
-	check 'queued: the others end' wait_for 60 had end 257
+	check 'queued: the others end' wait_for 60 had end 258
 	over
 	cat /tmp/said
 	check_equal 'queued: what is written then stays' $status 0
@@ -277,6 +299,7 @@ nobody_waits
 ring_goes ring
 ring_goes deferred
 task_goes
+program_goes
 queued
 disconnect calls
 remove_subsys "$sub"

@@ -7,10 +7,24 @@
 # Functions are called by name, through check and while_copying:
 # shellcheck disable=SC2317
 set -euo pipefail
+# Before copy_lib.sh, whose fill() it is.
+# shellcheck source=tests/vm/nvme_debug_lib.sh
+. "$(dirname "$0")/../nvme_debug_lib.sh"
 # shellcheck source=tests/vm/copy_lib.sh
 . "$(dirname "$0")/../copy_lib.sh"
 
-other=/dev/nvme2n1
+other=/dev/nvme2n1 nqn=nqn.test:judged
+sub=$subsystems/$nqn
+
+# own_namespace: on one whose size and limits can change.
+own_namespace() {
+	mkdir "$sub"
+	echo 0 >"$sub/multipath"
+	make_ns "$sub" 1 size=96M block_size=4096
+	connect $nqn judged -k 30
+	wait_for 20 ns_disk $nqn 1
+	on "$(basename "$(ns_disk $nqn 1)")"
+}
 
 # on NAME: what the functions below work on.
 on() {
@@ -137,6 +151,36 @@ stale_tokens() {
 		copies_are_equal "$disk" 0 $((48 << 20)) $((4096 * block))
 }
 
+rejected_in_the_middle() {
+	awk '/blk_copy_token_reject:.* status=-11 / && !/ offset=0 / { n++ } END { print n + 0 }' $tracing/trace
+}
+
+# The same where some commands of a chunk are done already: all of it is copied again, once, and
+# by the disk, as nothing else is allowed. The disk is not changed again as soon as that.
+stale_in_the_middle() {
+	local what="$name: $1 in the middle of a chunk" pid n=0 end=$((SECONDS + 90 * T_SCALE))
+	shift
+	set_queue "$disk" copy_max_bytes $((16 * block))
+	fill "$disk" 0 $((16 << 20))
+	echo >$tracing/trace
+	copy_once --count 1000000 --until-error --mode offload "$disk" "$disk" 0 48MiB 16MiB >/tmp/line &
+	pid=$!
+	while [ -d /proc/$pid/task ] && [ "$(rejected_in_the_middle)" -lt 5 ] && [ $SECONDS -lt $end ]; do
+		"$@" $n
+		n=$((n + 1))
+		sleep 0.$((5 + RANDOM % 5))
+	done
+	printf '# %s: %s times, %s tokens were stale\n' "$what" $n "$(rejected_in_the_middle)"
+	check "$what: copies run until then" kill $pid
+	wait $pid || :
+	cat /tmp/line
+	check "$what: tokens are stale" test "$(rejected_in_the_middle)" -gt 0
+	check_equal "$what: no copy fails, none is emulated" \
+		"$(grep blk_copy_end $tracing/trace | grep -cvE ' emulated=0 .* error=(0|-4) ' || :)" 0
+	check "$what: bytes are equal" copies_are_equal "$disk" 0 $((48 << 20)) $((16 << 20))
+	set_queue "$disk" copy_max_bytes "$unlimited"
+}
+
 switch_scheduler() {
 	local all=(none mq-deadline kyber)
 	set_queue "$disk" scheduler "${all[$1 % 3]}"
@@ -146,6 +190,12 @@ change_limit() {
 	local all=(0 "$block" $((7 * block)) "$unlimited")
 	set_queue "$disk" copy_max_bytes "${all[$1 % 4]}"
 }
+
+# The number of hardware queues of a null_blk.
+change_queues() { echo $((1 + $1 % 2)) >"/sys/kernel/config/nullb/$name/submit_queues"; }
+
+# Its controller tells the host, and what it sends meanwhile may be too large already.
+change_mcl() { echo $((8 << ($1 % 5))) >"$sub/namespaces/1/mcl"; }
 
 # As change_limit(), but the device can still do it.
 lower_limit() { set_queue "$disk" copy_max_bytes $(((64 + $1 % 64) * block)); }
@@ -158,6 +208,9 @@ change_depth() {
 rescan() {
 	echo 1 >"/sys/class/nvme/${name%n1}/rescan_controller"
 }
+
+# There is always enough of it for what is copied.
+resize() { echo $((96 + $1 % 2 * 16))M >"$sub/namespaces/1/size"; }
 
 # Everything reads as zeroes after it.
 format() { nvme format "$disk" -n 1 -b "$block" --force >/dev/null; }
@@ -188,5 +241,16 @@ stale_tokens "resetting the controller" reset
 stale_tokens "lowering copy_max_bytes" lower_limit
 # nvme-debug has no such command.
 [ -n "$DISKS" ] || stale_tokens "formatting the namespace" format
+stale_in_the_middle "rescanning the controller" rescan
+stale_in_the_middle "resetting the controller" reset
+if [ -n "$DISKS" ]; then
+	own_namespace
+	stale_tokens "trap 8: resizing the namespace" resize
+	stale_in_the_middle "resizing the namespace" resize
+	while_copying "changing MCL" change_mcl
+else
+	on "$(basename "$(null_disk queues size=64 copy=1 submit_queues=2)")"
+	while_copying "changing the number of hardware queues" change_queues
+fi
 events_off /tmp/events
 finish
