@@ -139,9 +139,9 @@ dm_disk() {
 
 # hydrated REGIONS: has dm-clone's device `clone' all of them at its new place?
 hydrated() {
-	local words
-	read -r -a words <<<"$(dmsetup status clone)"
-	[ "${words[6]}" = "$1/$1" ]
+	local fields
+	read -r -a fields <<<"$(dmsetup status clone)"
+	[ "${fields[6]}" = "$1/$1" ]
 }
 
 # Name below /sys/block of a device mapper device.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # What becomes of a copy whose command is half done in the disk when something happens around
 # it: Abort, timeout, reset, a connection, a keep-alive or a path that is lost, a namespace that
-# shrinks or goes, a map that is swapped. The caller is told the truth, the bytes are right, and
-# a command that the host has given up touches nothing afterwards (C58, C59, F7, F35, F38).
+# shrinks, goes or is formatted, a map that is swapped, a source that moves to another disk. The
+# caller is told the truth, the bytes are right, and a command that the host has given up touches
+# nothing afterwards (C58, C59, F7, F35, F38).
 # vm: --timeout 180
 # with: build/tests/vm/copy_once build/tests/vm/nvme_raw
 # Names of disks have no blanks, and many functions are called by name.
@@ -309,17 +310,123 @@ ns_goes() {
 	disk=$(ns_disk $nqn 1)
 }
 
-# --- what happens to the map ---
-
-remap() {
-	dmsetup reload $1 --table "$2"
-	dmsetup suspend --nolockfs --noudevsync $1
-	dmsetup resume --noudevsync --noudevrules $1
+# path_of CONTROLLER: its disk.
+path_of() { basename /sys/block/nvme*c${1#nvme}n1; }
+blocks_are() { has /sys/block/$1/queue/logical_block_size $2; }
+all_blocks_are() {
+	local d
+	for d in /sys/block/nvme*n1; do blocks_are ${d##*/} $1 || return 1; done
 }
+# The controller that does not have the command.
+other_path() {
+	local a=a
+	[ $address != a ] || a=b
+	ctrl_of $a
+}
+
+# write_new OFFSET LENGTH: new blocks of 4096 bytes there, by the other path: the disk would use the one
+# that waits for the command. /tmp/new has the same.
+write_new() {
+	head -c $2 /dev/urandom >/tmp/piece
+	dd if=/tmp/piece of=/tmp/new bs=64K seek=$1 oflag=seek_bytes conv=notrunc status=none
+	said=$(nvme_raw "/dev/$(other_path)" nsid=1 opcode=1 cdw10=$(($1 / 4096)) \
+		cdw12=$(($2 / 4096 - 1)) in=/tmp/piece)
+	[ "$said" = '0 0' ] || not_ok "$way: the other path does not write: $said"
+}
+
+# format_meanwhile NAME [ATTRIBUTE=VALUE]...: a copy's command is held, all data is forgotten, and where
+# it reads and writes something else is written then. What the disk is like is in /tmp/new.
+format_meanwhile() {
+	local at
+	begin "${@:2}"
+	echo 4096 >$sub/namespaces/1/block_size
+	wait_for 20 blocks_are "$(path_of "$(other_path)")" 4096 || not_ok "$1, $way: a path hears of the format"
+	truncate -s 0 /tmp/new
+	truncate -s 64M /tmp/new
+	for at in "${from[@]}"; do write_new $at $(((piece + 4095) & ~4095)); done
+	write_new $((to & ~4095)) $(((length + 8191) & ~4095))
+}
+
+# format_ends NAME: the disk is as /tmp/new says, and gets the blocks that it had.
+format_ends() {
+	wait_for 20 all_blocks_are 4096 || not_ok "$1: all hear of the format"
+	check_equal "$1, $way: nothing else is written" "$(digest $disk 0 $((64 * mib)))" "$(checksum </tmp/new)"
+	nobody_writes $1
+	echo 512 >$sub/namespaces/1/block_size
+	wait_for 20 all_blocks_are 512 || not_ok "$1: the disk has the blocks that it had"
+	fill $disk 0 $((8 * mib))
+}
+
+# copied_in_new: what the copy was to do is done in /tmp/new as well.
+copied_in_new() {
+	local at n=$to
+	for at in "${from[@]}"; do
+		dd if=/tmp/new bs=64K skip=$at count=$piece iflag=skip_bytes,count_bytes status=none |
+			dd of=/tmp/new bs=64K seek=$n oflag=seek_bytes iflag=fullblock conv=notrunc status=none
+		n=$((n + piece))
+	done
+}
+
+# By its numbers of blocks, which are larger ones now, the command is beyond the end.
+ns_formats() {
+	format_meanwhile $1
+	let_go
+	ended $1 "$(failed EREMOTEIO)"
+	sent $1 1
+	format_ends $1
+}
+
+# The disk refuses it (0/84h), and the host sends it again by the new numbers: what is copied is what is
+# there now.
+ns_formats_retry() {
+	format_meanwhile $1 at=start action=status status=0x84
+	let_go
+	ended $1 "$(offloaded)"
+	sent $1 2
+	copied_in_new
+	format_ends $1
+}
+
+# The same where the new blocks are too large for it: nothing is sent again, as it would go elsewhere.
+ns_formats_unaligned() {
+	piece=66048 length=$((4 * 66048)) to=$((32 * mib + 512))
+	echo stats >$sub/namespaces/1/reset
+	format_meanwhile $1 at=start action=status status=0x84
+	let_go
+	ended $1 "$(failed EIO)" EINVAL
+	check_equal "$1, $way: commands that came to the disk" "$(stat_of $sub 1 copy | cut -d' ' -f1)" 1
+	length=262144 to=$((32 * mib))
+	format_ends $1
+}
+
+# The same by the other path, which has its own idea of the namespace. The first path looks at it at
+# last; when it does so just then, it is read and written.
+ns_formats_failover() {
+	local want=offloaded
+	format_meanwhile $1
+	echo inaccessible >$sub/controllers/$address/ana_state
+	let_go
+	wait_for 60 test ! -d /proc/$pid/task || :
+	! grep -q ' offloaded=0 ' /tmp/result || want=emulated
+	ended $1 "$($want)"
+	[ $want = emulated ] || sent $1 2
+	echo optimized >$sub/controllers/$address/ana_state
+	paths_are_back $1
+	copied_in_new
+	format_ends $1
+}
+
+# --- what happens to the map ---
 
 # Four sources on a device that moves, while the command is at the disk: it is none of the
 # I/O of that device, so nobody waits for it, and what it copies is not what counts.
 source_moves() {
+	move_source $1 $2 $disk "$(linear $disk 8 8)" offloaded 2
+}
+
+# move_source NAME CALL DISK TABLE RESULT COMMANDS: all data goes to 8 MiB of the disk, and of that one,
+# and the sources are found by that table then. RESULT is a function.
+move_source() {
 	way=ioctl from=(0 $((2 * mib)) $((4 * mib)) $((6 * mib))) piece=$((length / 4))
 	export T_CALL=$2
 	dm_disk moving "$(linear $disk 0 8)"
@@ -327,17 +434,42 @@ source_moves() {
 	src=/dev/mapper/moving dst=/dev/mapper/still to=$((16 * mib))
 	begin
 	dd if=$disk of=$disk bs=1M count=8 seek=8 iflag=direct oflag=direct conv=notrunc status=none
-	check "$1, $T_CALL: the map is swapped meanwhile" timeout 30 dmsetup reload moving --table "$(linear $disk 8 8)"
+	[ $3 = $disk ] ||
+		dd if=$disk of=$3 bs=1M count=8 seek=8 iflag=direct oflag=direct conv=notrunc status=none
+	check "$1, $T_CALL: the map is swapped meanwhile" timeout 30 dmsetup reload moving --table "$4"
 	timeout 30 dmsetup suspend --nolockfs --noudevsync moving
 	dmsetup resume --noudevsync --noudevrules moving
 	fill $disk 0 $((8 * mib))
 	let_go
-	ended $1 "$(offloaded)"
-	sent $1 2
-	nobody_writes $1
+	ended "$1" "$($5)"
+	sent "$1" $6
+	nobody_writes "$1"
 	to=$((32 * mib))
 	gone moving still
 }
+
+# Half of what is copied.
+half_offloaded() {
+	echo "error=0 copied=$length offloaded=$((length / 2)) emulated=$((length / 2)) error_range=4"
+}
+
+# To another disk, as pvmove does it: a namespace that the destination's may copy from, or one that it
+# may not; and only some of it.
+source_changes_disk() {
+	local two stranger
+	make_ns $sub 2 size=64M mssrl=512 mcl=1024 msrc=127
+	wait_for 20 both_have_two || not_ok "$1: a second namespace"
+	two=$(ns_disk $nqn 2)
+	move_source "$1 of the group" $2 $two "$(linear $two 8 8)" offloaded 2
+	rmdir $sub/namespaces/2
+	wait_for 20 no_ns_disk $nqn 2 || not_ok "$1: it goes"
+	stranger=$(attach held-stranger -k 30)
+	move_source "$1" $2 $stranger "$(linear $stranger 8 8)" emulated 1
+	move_source "$1 in part" $2 $stranger "0 8192 linear $disk 16384
+8192 8192 linear $stranger 24576" half_offloaded 2
+	detach held-stranger
+}
+both_have_two() { [ "$(grep -lx optimized /sys/block/nvme*c*n2/ana_state | wc -l)" = 2 ]; }
 
 suspended() { [[ $(dmsetup info -c --noheadings -o suspended $1) = Suspended ]]; }
 
@@ -405,8 +537,13 @@ run path_inaccessible ioctl uring kcopyd
 run rescanned ioctl
 run ns_shrinks uring
 run ns_grows ioctl
+run ns_formats ioctl uring
+run ns_formats_retry ioctl
+run ns_formats_unaligned ioctl uring
+run ns_formats_failover ioctl uring
 source_moves source_moves ioctl
 source_moves source_moves uring
+source_changes_disk source_changes_disk ioctl
 destination_moves destination_moves ioctl
 run ns_goes ioctl
 events_off /tmp/events

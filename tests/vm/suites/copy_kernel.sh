@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Callers in the kernel (copy_client.ko, see tests/vm/kmod/device.c): what <linux/blk-copy.h>
 # promises of blkdev_submit_copy() and blkdev_issue_copy(), end_io and the caller's own buffer.
-# vm: --nvme 32M --nvme 32M,logical_block_size=4096 --mem 1536 --timeout 180
+# vm: --nvme 32M --nvme 32M,logical_block_size=4096 --mem 1536 --timeout 300
 # leaks: yes
 set -euo pipefail
 # shellcheck source=tests/vm/copy_lib.sh
@@ -423,6 +423,42 @@ removal() {
 	ended "null_blk switched off" /tmp/client 8
 }
 
+# gone_again ROUND: prints what is wrong. While copies run, the module is in use; they end when their
+# disk goes, and then the module goes. The disk that it brings when it is back copies right bytes.
+gone_again() {
+	local job gone line
+	modprobe nvme-debug i_know=1 size=64M
+	gone=$(attach "round$1" -k 30 | tail -n 1)
+	dd if=/tmp/data of="$gone" bs=64K seek=$from oflag=seek_bytes,direct conv=notrunc status=none
+	job=("src=$gone" "dst=$gone" "src_at=$from" "dst_at=$to" copies=4 "bytes=$((256 * KiB))"
+		"flags=$(($1 % 2 * emulate_only))")
+	line=$(client "${job[@]}")
+	says "$line" calls=4 good=4 broken=0 overrun=0 || echo 'the first copies'
+	cmp /tmp/backwards <(read_bytes "$gone" $to $MiB) || echo 'bytes'
+	client "${job[@]}" rounds=1000000 >/tmp/client &
+	wait_for 60 written "$gone" $((8 + $1 % 16)) $((256 * KiB)) || echo 'copies do not run'
+	! modprobe -r nvme-debug 2>/dev/null || echo 'the module goes while copies run'
+	detach "round$1"
+	wait $!
+	line=$(</tmp/client)
+	says "$line" "calls=$(($(value good "$line") + 4))" failed=4 broken=0 overrun=0 ||
+		echo 'the last copies'
+	modprobe -r nvme-debug || echo 'the module does not go'
+	goods=$((goods + $(value good "$line")))
+}
+
+removal_again() {
+	local rounds round n goods=0
+	rounds=$(scaled 50)
+	head -c $MiB /dev/urandom >/tmp/data
+	# The first copy goes last.
+	for n in 3 2 1 0; do dd if=/tmp/data bs=256K skip=$n count=1 status=none; done >/tmp/backwards
+	for ((round = 0; round < rounds; round++)); do gone_again $round; done >/tmp/wrong 2>&1
+	echo "# nvme-debug goes and comes: $rounds times, $goods copies were good before"
+	check_equal "nvme-debug goes and comes: nothing is wrong" "$(</tmp/wrong)" ''
+	check "nvme-debug goes and comes: copies were good before" [ $goods -ge "$rounds" ]
+}
+
 modprobe copy_client
 modprobe nvme-debug i_know=1 size=64M
 fill $disk 0 $((10 * MiB))
@@ -439,6 +475,7 @@ no_memory
 no_io_for_memory
 charged
 removal
+removal_again
 check_equal "the sources are as they were" \
 	"$(digest $disk 0 $((10 * MiB)) && digest $disk4k 0 $((10 * MiB)))" "$source"
 check "copy_client goes" modprobe -r copy_client

@@ -3,7 +3,7 @@
 # A GiB over 64 segments in another order, on one disk: the disk copies all of it, with as few
 # commands as its limits and the segments of the destination allow. copy_dm does the rest.
 # And 4 GiB, of which a signal leaves the most uncopied.
-# vm: --nvme 2112M,mssrl=65535,mcl=32768,msrc=127 --nvme 8256M --timeout 240
+# vm: --nvme 2112M,mssrl=65535,mcl=32768,msrc=127 --nvme 8256M --timeout 300
 # with: build/tests/vm/copy_once
 # debug: no
 set -euo pipefail
@@ -89,7 +89,7 @@ marks() {
 marks_copied() {
 	local n
 	for n in $(seq 0 $(($1 - 1))); do
-		copies_are_equal $huge "$(place "$n")" "$(place $((128 + n)))" 65536 ||
+		copies_are_equal "$huge" "$(place "$n")" "$(place $((128 + n)))" 65536 ||
 			{ echo "MiB $((n * 32)) differs"; return 1; }
 	done
 }
@@ -132,7 +132,7 @@ killed() {
 }
 
 signals() {
-	local from_to=($huge $huge 0 4GiB 4GiB) nothing before n
+	local from_to=("$huge" "$huge" 0 4GiB 4GiB) nothing before n
 	nothing=$(head -c 65536 /dev/zero | checksum)
 	marks
 	killed 'killed, offloaded' -4 copy_once --mode offload "${from_to[@]}"

@@ -228,6 +228,59 @@ bad_commands() {
 	refused 'C33 a file: overlap' 0x4187 3 sdlba=100 range=104+8
 }
 
+# numbered DISK FIRST COUNT: blocks there that begin with their numbers, from 0 on.
+numbered() {
+	seq 0 $(($3 - 1)) | awk '{ printf "%-511d\n", $1 }' |
+		dd of=$1 bs=64K seek=$(($2 * 512)) oflag=seek_bytes,direct iflag=fullblock \
+			conv=notrunc,fsync status=none
+}
+# numbers DISK FIRST COUNT: which blocks they are; their sum, when it is all of each.
+numbers() {
+	dd if=$1 bs=64K skip=$(($2 * 512)) count=$(($3 * 512)) iflag=skip_bytes,count_bytes,direct,fullblock \
+		status=none | awk 'length($0) != 511 { $1 = "torn" } { print $1 }' | checksum
+}
+
+takes_256() { all_there && disk_says copy_max_ranges 256; }
+
+# 256 ranges of 32 bytes are two pages, which the target has to read to the last: 130 are the first, and a
+# bit of the second. Every other block, backwards, so that no two ranges can be taken for each other.
+two_pages() {
+	local n disk size at=120000 all=() some=() blocks=() was
+	attribute 1 enable 0
+	attribute 1 copy_msrc 255
+	attribute 1 enable 1
+	nvme ns-rescan $ctrl
+	check 'C13 two pages: the host learns of 256 ranges' wait_for 20 takes_256
+	disk=${disks[1]} size=$(sectors ${disks[1]})
+	numbered $disk 1000 512
+	for ((n = 511; n > 0; n -= 2)); do
+		all+=(range=$((1000 + n))+1)
+		blocks+=($(((1000 + n) * 512)) $(((at + ${#all[@]} - 1) * 512)) 512)
+	done
+	some=("${all[@]:0:130}")
+	fill $disk $((at * 512)) $mib
+	was=$(digest $disk $((at * 512)) $mib)
+	refused 'C13 two pages: the second is missing' 0x400f 1 sdlba=$at "${all[@]}" len=4096
+	refused 'C13 two pages: all but one range' 0x400f 1 sdlba=$at "${all[@]}" len=$((255 * 32))
+	refused 'C13 two pages: one range too many' 0x400f 1 sdlba=$at "${all[@]}" len=$((257 * 32))
+	refused 'C22 two pages: a bad range is the last' 0x4080 1 sdlba=$at "${all[@]:0:255}" \
+		range=$size+1
+	check_equal 'C13 two pages: nothing is written' "$(digest $disk $((at * 512)) $mib)" "$was"
+	check_equal 'C13 two pages: 130 ranges' "$(raw 1 sdlba=$at "${some[@]}")" '0x0 0'
+	check_equal 'C13 two pages: 130 ranges, bytes' "$(numbers $disk $at 130)" "$(seq 511 -2 253 | checksum)"
+	check_equal 'C13 two pages: 256 ranges' "$(raw 1 sdlba=$((at + 1000)) "${all[@]}")" '0x0 0'
+	check_equal 'C13 two pages: 256 ranges, bytes' "$(numbers $disk $((at + 1000)) 256)" \
+		"$(seq 511 -2 1 | checksum)"
+	events_on nvme/nvme_setup_cmd
+	check_equal 'C13 two pages: the host has 256 copied' \
+		"$(copy_result --mode offload $disk $disk "${blocks[@]}")" \
+		"error=0 copied=$((256 * 512)) offloaded=$((256 * 512)) emulated=0 error_range=256"
+	events_off /tmp/events
+	check_equal 'C13 two pages: in one command' "$(grep 'nvme_setup_cmd: .*nvme_cmd_copy' /tmp/events |
+		grep -v 'disk=nvme0n1,' | sed 's/.* sdlba=\(.*\), desfmt.*/\1/')" "$at, nr=255"
+	check_equal 'C13 two pages: the host, bytes' "$(numbers $disk $at 256)" "$(seq 511 -2 1 | checksum)"
+}
+
 # A hole in the source: what is before it is copied, and DW0 says which range is not.
 partial() {
 	fill ${disks[4]} 0 65536
@@ -343,6 +396,7 @@ for transport in loop tcp; do
 	[ $transport != loop ] || as_a_file
 	[ $transport != loop ] || shared_blocks
 	[ $transport != tcp ] || on_the_wire
+	two_pages
 	limits
 	target_down
 done

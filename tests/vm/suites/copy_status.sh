@@ -136,8 +136,6 @@ retried() {
 	expect "0x6+ internal error, for good" "$done_by_kernel" "copy=1 read=1 write=1" failed
 	copy_under 0x6 6 "$disk" "$disk" 0 1MiB $length
 	expect "0x6 internal error, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
-	copy_under 0x280+ 1 "$disk" "$disk" 0 1MiB $length
-	expect "0x280+ write fault" "$done_by_kernel" "copy=1 read=1 write=1" failed
 	copy_under 0x21 6 "$disk" "$disk" 0 1MiB $length
 	expect "0x21 interrupted, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
 	copy_under 0x21+ 1 "$disk" "$disk" 0 1MiB $length
@@ -148,6 +146,51 @@ retried() {
 	expect "0x82 not ready, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
 	copy_under 0x6+ 1 --mode offload "$disk" "$disk" 0 1MiB $length
 	expect "0x6+, offload only" "$(failed EIO)" "copy=1 read=0 write=0" ""
+}
+
+# A medium that fails: sent again if the device does not object, then read and written. So the
+# error of the medium is that of one read or write, which says where it is.
+medium() {
+	local status meaning
+	while read -r status meaning; do
+		copy_under "$status" 1 "$disk" "$disk" 0 1MiB $length
+		expect "$status $meaning, once" "$done_by_device" "copy=2 read=0 write=0" ""
+		copy_under "$status+" 1 "$disk" "$disk" 0 1MiB $length
+		expect "$status+ $meaning" "$done_by_kernel" "copy=1 read=1 write=1" failed
+		copy_under "$status+" 2 "$disk" "$disk" 0 1MiB $length
+		expect "$status+ $meaning, and so does the read" "$(failed ENODATA)" \
+			"copy=1 read=1 write=0" failed
+		copy_under "$status+" 1 --mode offload "$disk" "$disk" 0 1MiB $length
+		expect "$status+, offload only" "$(failed ENODATA)" "copy=1 read=0 write=0" ""
+	done <<-'END'
+		0x280 write fault
+		0x281 unrecovered read error
+		0x285 compare failure
+		0x286 access denied
+		0x287 deallocated block
+	END
+}
+
+# C55: a namespace that has no time now. A read and a write are asked as well; if they are told the
+# same, nothing is copied.
+busy_namespace() {
+	local status meaning
+	while read -r status meaning; do
+		copy_under "$status" 1 "$disk" "$disk" 0 1MiB $length
+		expect "C55 $status $meaning, once" "$done_by_device" "copy=2 read=0 write=0" ""
+		copy_under "$status" 6 "$disk" "$disk" 0 1MiB $length
+		expect "C55 $status $meaning, every time" "$done_by_kernel" "copy=6 read=1 write=1" failed
+		copy_under "$status+" 1 "$disk" "$disk" 0 1MiB $length
+		expect "C55 $status+ $meaning, for good" "$done_by_kernel" "copy=1 read=1 write=1" failed
+		copy_under "$status" 12 "$disk" "$disk" 0 1MiB $length
+		expect "C55 $status $meaning, and so do all reads" "$(failed EIO)" \
+			"copy=6 read=6 write=0" failed
+		copy_under "$status" 6 --mode offload "$disk" "$disk" 0 1MiB $length
+		expect "C55 $status $meaning, offload only" "$(failed EIO)" "copy=6 read=0 write=0" ""
+	done <<-'END'
+		0x84 format in progress
+		0x1d sanitize in progress
+	END
 }
 
 # The kernel's own reads and writes may fail as well: the status of those counts.
@@ -185,6 +228,8 @@ all() {
 	refusals
 	final
 	retried
+	medium
+	busy_namespace
 	emulation_fails
 	one_of_four
 }
@@ -223,6 +268,80 @@ in_the_middle() {
 	remove_subsys "$sub"
 }
 
+# Not injected: a block that cannot be read, in the third of four sources. The command ends with 2/81h;
+# then it is the kernel's read that fails, and the error names where.
+bad_block() {
+	local sub=$subsystems/nqn.test:bad n length=65536 before
+	local four=(0 32MiB 64KiB 1MiB 32832KiB 64KiB 2MiB 32896KiB 64KiB 3MiB 32960KiB 64KiB)
+	mkdir "$sub"
+	make_ns "$sub" 1 size=64M mssrl=128 mcl=1024 msrc=127
+	connect nqn.test:bad bad -k 30
+	wait_for 20 ns_disk nqn.test:bad 1
+	disk=$(ns_disk nqn.test:bad 1)
+	for n in 0 1 2 3; do fill "$disk" "${n}M" $length; done
+	fill "$disk" 32M $((4 * length))
+	before=$(digest "$disk" $(((32 << 20) + 2 * length)) $length)
+	check 'a bad block: it is one' nvme write-uncor "$disk" -n 1 -s 4100 -c 0
+	echo >$tracing/trace
+	echo 1 >$tracing/events/block/block_rq_error/enable
+	check_equal 'a bad block: what is before its range counts' "$(copy_result "$disk" "$disk" "${four[@]}")" \
+		"error=ENODATA copied=$((2 * length)) offloaded=$((2 * length)) emulated=0 error_range=2"
+	echo 0 >$tracing/events/block/block_rq_error/enable
+	check_equal 'a bad block: the read that fails says where' \
+		"$(sed -n 's/.*block_rq_error: .* R[A-Z]* () \([0-9]* + [0-9]*\) .*/\1/p' $tracing/trace)" '4096 + 128'
+	check_equal 'a bad block: Copy has found it first' "$(stat_of "$sub" 1 copy | cut -d' ' -f1,2)" '1 1'
+	for n in 0 1; do
+		check "a bad block: bytes of source $n" \
+			copies_are_equal "$disk" $((n << 20)) $(((32 << 20) + n * length)) $length
+	done
+	check_equal 'a bad block: where its range was to go is as it was' \
+		"$(digest "$disk" $(((32 << 20) + 2 * length)) $length)" "$before"
+	disconnect bad
+	remove_subsys "$sub"
+}
+
+# limit_of DISK: the most bytes of one Copy command.
+limit_of() { queue "$1" copy_max_hw_bytes; }
+
+# A controller that has Copy, but not with descriptor format 0, is never sent one; not between its
+# namespaces either, for which format 2 would do.
+without_format_0() {
+	local sub=$subsystems/nqn.test:formats formats two name
+	for formats in 5 4 14; do
+		name="C2 formats in OCFS: $formats"
+		mkdir "$sub"
+		set_attrs "$sub" copy_formats=$formats
+		make_ns "$sub" 1 size=64M mssrl=128 mcl=128 msrc=127
+		make_ns "$sub" 2 size=64M mssrl=128 mcl=128 msrc=127
+		connect nqn.test:formats formats -k 30
+		wait_for 20 ns_disk nqn.test:formats 1
+		wait_for 20 ns_disk nqn.test:formats 2
+		disk=$(ns_disk nqn.test:formats 1) two=$(ns_disk nqn.test:formats 2)
+		fill "$disk" 0 $length
+		check_equal "$name: it has Copy" "$(nvme id-ctrl "/dev/$(ctrl_of formats)" -o json |
+			jq -c '[(.oncs / 256 % 2 | floor), .ocfs]')" "[1,$formats]"
+		if [ $formats = 5 ]; then
+			check_equal "$name: the limit" "$(limit_of "$disk")" $length
+			check_equal "$name: the device copies" "$(copy_result "$disk" "$disk" 0 1MiB $length)" \
+				"$done_by_device"
+		else
+			check_equal "$name: the limits are 0" "$(limit_of "$disk") $(limit_of "$two")" '0 0'
+			check_equal "$name: offload only is refused" \
+				"$(copy_result --mode offload "$disk" "$disk" 0 1MiB $length)" "$(failed EOPNOTSUPP)"
+			check_equal "$name: the kernel copies" "$(copy_result "$disk" "$disk" 0 1MiB $length)" \
+				"$done_by_kernel"
+			check_equal "$name: to the other namespace, too" \
+				"$(copy_result "$disk" "$two" 0 1MiB $length)" "$done_by_kernel"
+			check_equal "$name: bytes there" "$(digest "$two" 1048576 $length)" "$(digest "$disk" 0 $length)"
+			check_equal "$name: no Copy is sent" "$(stat_of "$sub" 1 copy) $(stat_of "$sub" 2 copy)" \
+				'0 0 0 0 0 0 0 0'
+		fi
+		check "$name: bytes" copies_are_equal "$disk" 0 1048576 $length
+		disconnect formats
+		remove_subsys "$sub"
+	done
+}
+
 # Not injected: a namespace that really is full.
 full() {
 	local before
@@ -246,6 +365,8 @@ set_param size=64M mssrl=128 mcl=128 msrc=127
 all "$(attach status -k 30)"
 detach status
 in_the_middle
+bad_block
+without_format_0
 set_param memory=2M
 full
 events_off /tmp/events

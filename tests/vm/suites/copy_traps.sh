@@ -104,6 +104,21 @@ limits() {
 	set_queue $disk copy_max_bytes $unlimited
 }
 
+# A token looks through what it has for each command. With all of 16 MiB in one chunk, 512 bytes to a
+# command, that took 34 seconds where 1 MiB took a quarter of one.
+many_commands() {
+	fill $disk 0 $((4 << 20))
+	set_queue $disk copy_max_bytes 512
+	events_on blk_copy/blk_copy_decide
+	result "8192 commands" "error=0 copied=$((4 << 20)) offloaded=$((4 << 20)) emulated=0 error_range=1" \
+		--mode offload $disk $disk 0 48MiB 4MiB
+	events_off /tmp/events
+	set_queue $disk copy_max_bytes $unlimited
+	check_equal "8192 commands: at most 1024 to a chunk" \
+		"$(sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' /tmp/events | uniq -c | xargs)" '8 524288'
+	check "8192 commands: bytes are equal" copies_are_equal $disk 0 $((48 << 20)) $((4 << 20))
+}
+
 # submit_bio() only warns about a write to a read-only device.
 read_only() {
 	local before
@@ -405,6 +420,7 @@ advance
 halves
 remap
 limits
+many_commands
 boundaries
 merging
 one_tag
