@@ -395,6 +395,7 @@ ns_formats_unaligned() {
 	let_go
 	ended $1 "$(failed EIO)" EINVAL
 	check_equal "$1, $way: commands that came to the disk" "$(stat_of $sub 1 copy | cut -d' ' -f1)" 1
+	check_equal "$1, $way: nothing is in flight" "$(xargs </sys/block/${disk#/dev/}/inflight)" '0 0'
 	length=262144 to=$((32 * mib))
 	format_ends $1
 }

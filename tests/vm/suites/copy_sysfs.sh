@@ -236,6 +236,17 @@ small_physical_blocks() {
 	detach n4k
 }
 
+# few_to_a_chunk NAME: at most 1024 commands, of which one source of 5 blocks is each, whatever the bytes
+# that they might have.
+few_to_a_chunk() {
+	setup "$1"
+	events_on blk_copy/blk_copy_decide
+	check "$name: 1639 commands" copy_once --mode offload "$disk" "$disk" 0 32MiB 4MiB
+	events_off /tmp/events
+	same "chunks of 1639 commands" "$(sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' /tmp/events | xargs)" \
+		"$((1024 * 5 * 512)) $(((8192 - 1024 * 5) * 512))"
+}
+
 disks=(nvme{0..5}n1)
 for name in "${disks[@]}" nvme6n1; do
 	setup "$name"
@@ -253,6 +264,7 @@ for name in "${disks[@]}"; do
 	[ $hw = 0 ] || commands_fit
 done
 events_off /tmp/events
+few_to_a_chunk nvme4n1
 cannot_copy nvme7n1 protected
 modprobe nvme-debug i_know=1
 bad_physical_sizes
