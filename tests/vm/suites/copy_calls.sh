@@ -128,8 +128,10 @@ ended() { [ "$(ends)" -ge "$1" ]; }
 start_disk() {
 	local timeout
 	mkdir "$sub" "$sub/faults/hold"
+	# queued() holds 256 commands, on whatever queue each of them is, and still writes.
+	set_attrs "$sub" queue_depth=1024
 	make_ns "$sub" 1 size=16M mssrl=128 mcl=128
-	connect $nqn calls -k 30
+	connect $nqn calls -k 30 -Q 1024
 	wait_for 20 ns_disk $nqn 1
 	disk=$(ns_disk $nqn 1)
 	# What is held here is not to be aborted, however slow the machine.
@@ -235,6 +237,7 @@ queued() {
 	copy_many --dev "$disk" --copies 256 --bytes 16KiB --how sleep &
 	others=$!
 	check 'queued: 256 copies have begun' wait_for 60 had decide 256
+	check 'queued: the device has all of them' wait_for 60 held 256
 	check 'queued: one to another disk does not wait' timeout 60 copy_many --dev $small --copies 1 \
 		--how files
 	check 'queued: nor for any of the others' had end 1
