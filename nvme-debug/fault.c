@@ -278,13 +278,23 @@ bool ndbg_fault_lose(struct ndbg_cmd *cmd)
 	return ndbg_park(cmd, 0);
 }
 
-/* As if someone had pulled it out: nothing is flushed, nothing shut down. */
-static void ndbg_pull_out(struct nvme_ctrl *nctrl)
+/*
+ * As if someone had pulled it out: nothing is flushed, nothing shut down, and
+ * the host that removes it cannot do either.
+ */
+static void ndbg_pull_out(struct ndbg_ctrl *ctrl)
 {
+	struct nvme_ctrl *nctrl = &ctrl->ctrl;
+	unsigned int i;
+
 	if (nvme_ctrl_state(nctrl) != NVME_CTRL_LIVE ||
 	    !nvme_change_ctrl_state(nctrl, NVME_CTRL_DELETING))
 		return;
 	nvme_change_ctrl_state(nctrl, NVME_CTRL_DEAD);
+	for (i = 0; i <= ctrl->nr_io_queues; i++) {
+		clear_bit(NDBG_Q_LIVE, &ctrl->queues[i].flags);
+		clear_bit(NDBG_Q_CONNECTED, &ctrl->queues[i].flags);
+	}
 	queue_work(nvme_delete_wq, &nctrl->delete_work);
 }
 
@@ -302,7 +312,7 @@ static bool ndbg_act(struct ndbg_cmd *cmd, u16 *status)
 		*status = NVME_SC_ABORT_QUEUE;
 		return true;
 	case NDBG_FAULT_REMOVE:
-		ndbg_pull_out(&ctrl->ctrl);
+		ndbg_pull_out(ctrl);
 		*status = NVME_SC_ABORT_QUEUE;
 		return true;
 	case NDBG_FAULT_FATAL:

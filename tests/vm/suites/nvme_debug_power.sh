@@ -297,14 +297,42 @@ test_load() {
 
 # --- losing it all at once ---
 
+# pull NSID OPCODE SKIP: the controller goes with such a command.
+pull() {
+	mkdir $sub/faults/pull
+	set_attrs $sub/faults/pull nsid="$1" opcode="$2" skip="$3" action=remove times=1 enable=1
+}
+
+# plug: once it is gone, it comes back.
+plug() {
+	wait_for 30 sh -c "! [ -e $dev ]"
+	rmdir $sub/faults/pull
+	start
+}
+
+# Who removes it cannot flush it, nor shut it down.
+test_pull() {
+	write "$d1" a1 0 192
+	flush "$d1" >/dev/null
+	write "$d1" b2 0 64
+	copy_once --mode offload "$d1" "$d1" 0 512KiB 256KiB >/dev/null
+	flush "$d2" >/dev/null
+	pull 1 2 0
+	check_status 'pulled out with a read' 1 dd if="$d1" of=/dev/null bs=4k count=1 iflag=direct \
+		status=none
+	plug
+	mixed 'pulled out: what was written and not flushed is old or new' "$d1" a1 b2 0 64
+	mixed 'pulled out: so is what was copied' "$d1" a1 b2 128 64
+	check 'pulled out: what was flushed is there' all "$d1" a1 64 64
+}
+
 # A file system on a disk that is pulled out while files are written: what was synced is there.
 test_file_system() {
 	local n=0 f
 	mkfs.ext4 -q "$d2"
 	mkdir -p "$tmp/mnt"
 	mount "$d2" "$tmp/mnt"
-	mkdir $sub/faults/pull
-	set_attrs $sub/faults/pull nsid=2 opcode=1 skip=40 action=remove times=1 enable=1
+	pull 2 1 40
 	while head -c 20000 /dev/urandom >"$tmp/new" && cp "$tmp/new" "$tmp/mnt/f$n" 2>/dev/null &&
 		sync "$tmp/mnt/f$n" 2>/dev/null; do
 		mv "$tmp/new" "$tmp/f$n"
@@ -313,9 +341,7 @@ test_file_system() {
 	done
 	check 'pulled out while files were written' [ $n -gt 0 -a $n -lt 200 ]
 	umount "$tmp/mnt" 2>/dev/null || umount -l "$tmp/mnt"
-	wait_for 30 sh -c "! [ -e $dev ]"
-	rmdir $sub/faults/pull
-	start
+	plug
 	mount "$d2" "$tmp/mnt"
 	for ((f = 0; f < n; f++)); do
 		cmp -s "$tmp/f$f" "$tmp/mnt/f$f" || not_ok "file $f of $n is what was synced"
@@ -355,6 +381,7 @@ test_copy
 test_cut_copy
 test_load
 test_shutdown
+test_pull
 test_file_system
 disconnect power
 remove_subsys $sub
