@@ -21,7 +21,7 @@ mib=$((1 << 20))
 size=32
 sectors=$((size * 2048)) regions=$((size * 32))
 mnt=$tmp/mnt
-all=0
+synced=0
 mkdir -p "$mnt"
 
 # --- the disk ---
@@ -96,7 +96,7 @@ put_new() {
 files_are_there() {
 	local f lost=0
 	check "F23 $1: the power went while files were written" test $written -lt 300
-	all=$((all + written))
+	synced=$((synced + written))
 	mount "$2" "$mnt"
 	for ((f = 0; f < written; f++)); do
 		cmp -s "$tmp/synced/$f" "$mnt/new$f" || lost=$((lost + 1))
@@ -192,7 +192,7 @@ pulled_snapshot 20
 pulled_snapshot 90
 pulled_mirror 200
 pulled_mirror 500
-check "$all files were synced in all" test $all -gt 10
+check "$synced files were synced in all" test $synced -gt 10
 gone from to meta
 disconnect power
 remove_subsys $sub
