@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Power that goes while dm-kcopyd copies below a file system that is written: clones, snapshots and
 # mirrors say on disk which areas are copied, and what the controller has copied may still be in its
-# cache. What was synced is there afterwards, and what is said to be copied is.
+# cache. What was synced is there afterwards, and what is said to be copied is. And what the NVMe
+# target has copied with FUA.
 # quick: yes
 # leaks: yes
 # vm: --mem 1536 --timeout 200
+# with: build/tests/vm/nvme_raw
 # Names of disks have no blanks, and many functions are called by check.
 # shellcheck disable=SC2086,SC2317
 set -euo pipefail
@@ -21,6 +23,8 @@ mib=$((1 << 20))
 size=32
 sectors=$((size * 2048)) regions=$((size * 32))
 mnt=$tmp/mnt
+host=nqn.test:front
+target=/sys/kernel/config/nvmet/subsystems/$host port=/sys/kernel/config/nvmet/ports/1
 synced=0
 mkdir -p "$mnt"
 
@@ -48,7 +52,7 @@ pull_after() {
 }
 
 # Nobody is left who could still write when the disk comes back.
-# pulled NAME...: the devices on top, the uppermost one first.
+# pulled [NAME...]: the devices on top, the uppermost one first.
 pulled() {
 	umount "$mnt" 2>/dev/null || umount -l "$mnt"
 	gone "$@" from to meta
@@ -107,7 +111,7 @@ files_are_there() {
 	check "F23 $1: the file system is sound" e2fsck -fn "$2"
 }
 
-# --- who copies ---
+# --- who copies: kcopyd, and the target ---
 
 clone_table() {
 	echo "0 $sectors clone /dev/mapper/meta /dev/mapper/to /dev/mapper/from 64" \
@@ -176,8 +180,74 @@ pulled_mirror() {
 	files_are_there "mirror, $1" /dev/mapper/to
 }
 
-modprobe -a dm_mod dm-snapshot dm-clone dm-mirror
+# target_up BACKEND...: namespaces 1 and so on, over loop, so that only their disk loses power.
+target_up() {
+	local n=0 backend
+	mkdir $target $port
+	echo 1 >$target/attr_allow_any_host
+	for backend; do
+		n=$((n + 1))
+		mkdir $target/namespaces/$n
+		printf %s "$backend" >$target/namespaces/$n/device_path
+		echo 1 >$target/namespaces/$n/enable
+	done
+	echo loop >$port/addr_trtype
+	ln -s $target $port/subsystems/
+	nvme connect -t loop -n $host >/dev/null
+	while [ $n -gt 0 ]; do
+		wait_for 20 ns_disk $host $n
+		n=$((n - 1))
+	done
+	front=/dev/$(basename "$(dirname "$(grep -lx $host /sys/class/nvme/nvme*/subsysnqn)")")
+}
+
+target_down() {
+	nvme disconnect -n $host >/dev/null
+	rm $port/subsystems/$host
+	rmdir $target/namespaces/* $port
+	# As in copy_nvmet: stock 6.12 warns when a namespace is let go of later than this.
+	sleep $((2 * T_SCALE))
+	rmdir $target
+}
+
+# target_copy NSID TO FUA: the first MiB there, to that MiB; prints status and DW0.
+target_copy() {
+	local blocks
+	blocks=$((mib / $(blockdev --getss "$(ns_disk $host $1)")))
+	nvme_raw $front nsid=$1 sdlba=$(($2 * blocks)) cdw12=$(($3 << 30)) range=0+$blocks
+}
+
+pulled_target() {
+	local n was=()
+	blkdiscard -f /dev/mapper/from
+	mkfs.ext4 -q /dev/mapper/to
+	mount /dev/mapper/to "$mnt"
+	fallocate -l 16M "$mnt/file"
+	sync "$mnt/file"
+	target_up /dev/mapper/from "$mnt/file"
+	for n in 2 1; do
+		fill "$(ns_disk $host $n)" 0 $mib
+		sync "$(ns_disk $host $n)"
+		was[n]=$(digest "$(ns_disk $host $n)" 0 $mib)
+		check_equal "C49 target, namespace $n: a Copy with FUA" "$(target_copy $n 4 1)" '0 0'
+	done
+	check_equal 'C49 target: a Copy without' "$(target_copy 1 8 0)" '0 0'
+	pull_after 0
+	check 'C49 target: its disk goes' test "$(target_copy 1 12 0)" != '0 0'
+	target_down
+	pulled
+	mount /dev/mapper/to "$mnt"
+	check_equal 'C49 target: a Copy with FUA is durable' \
+		"$(digest /dev/mapper/from $((4 * mib)) $mib)" ${was[1]}
+	check_equal 'C49 target: so it is in a file' "$(digest "$mnt/file" $((4 * mib)) $mib)" ${was[2]}
+	check 'C49 target: one without is not' \
+		test "$(digest /dev/mapper/from $((8 * mib)) $mib)" != ${was[1]}
+	umount "$mnt"
+}
+
+modprobe -a dm_mod dm-snapshot dm-clone dm-mirror nvme-loop
 modprobe nvme-debug i_know=1
+modprobe nvme-raw
 mkdir $sub $sub/faults/pull
 set_attrs $sub multipath=0 write_cache=64M
 make_ns $sub 1 size=96M
@@ -192,6 +262,7 @@ pulled_snapshot 20
 pulled_snapshot 90
 pulled_mirror 200
 pulled_mirror 500
+pulled_target
 check "$synced files were synced in all" test $synced -gt 10
 gone from to meta
 disconnect power
