@@ -270,6 +270,26 @@ reads_out_of_order() {
 		"$(digest $disk $((zone / 2 + 512)) $((zone - 512)))"
 }
 
+# Without memory for the list of ranges the disk is asked once more, which a zone allows after it was
+# asked where it is to be written.
+no_list() {
+	local fails=/sys/kernel/debug/failslab
+	set_queue $disk scheduler none
+	begin $mib
+	echo 1 >$fails/task-filter
+	echo 1 >$fails/ignore-gfp-wait
+	echo -1 >$fails/times
+	echo 100 >$fails/probability
+	same 'no list of ranges, offload only: for now' \
+		"$(result_of --make-it-fail --mode offload $disk $disk $(z 0) $(z 2) 65536)" "$(told EAGAIN 0 0)"
+	same 'no list of ranges: the kernel copies' \
+		"$(result_of --make-it-fail $disk $disk $(z 0) $(z 2) 65536)" "$(told 0 0 65536)"
+	echo 0 >$fails/probability
+	echo 0 >$fails/task-filter
+	same 'no list of ranges: bytes' "$(digest $disk $(z 2) 65536)" "$(digest $disk $(z 0) 65536)"
+	set_queue $disk scheduler mq-deadline
+}
+
 # What is stacked on it does not offload.
 no_limits() {
 	same "$1" "$(cd "/sys/block/$2/queue" && cat zoned copy_max_hw_bytes copy_max_ranges | xargs)" \
@@ -282,6 +302,7 @@ modprobe -a dm_mod
 on 'QEMU' /dev/nvme0n1 $((8 * mib)) 0 device
 set_queue $disk scheduler mq-deadline
 zones
+no_list
 # The two halves swapped.
 dm_disk halves "0 65536 linear $disk 65536
 65536 65536 linear $disk 0"
