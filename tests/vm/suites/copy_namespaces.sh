@@ -208,6 +208,53 @@ paths() {
 	disconnect b
 }
 
+# without_multipath: the host takes each path for a disk of its own.
+without_multipath() {
+	modprobe -r nvme-debug nvme-raw nvme
+	modprobe -r nvme-fabrics || :
+	modprobe -r nvme-core
+	modprobe nvme-core multipath=N
+	modprobe nvme-debug i_know=1
+}
+
+# The disk of a namespace as a controller has it.
+disk_by() {
+	local f
+	for f in /sys/class/nvme/$(ctrl_of $1)/nvme*n*/nsid; do
+		f=${f%/nsid}
+		if has $f/nsid $2 && [ -b /dev/${f##*/} ] && [ -e $f/bdi ]; then
+			echo /dev/${f##*/}
+			return
+		fi
+	done 2>/dev/null
+	return 1
+}
+
+# One namespace that is two disks: what a copy from one to the other does must not depend on that.
+twice() {
+	local again
+	connect $nqn b
+	wait_for 20 disk_by a 1 >/dev/null
+	wait_for 20 disk_by b 1 >/dev/null
+	one=$(disk_by a 1) again=$(disk_by b 1)
+	check "one namespace is two disks" test $one != $again
+	fill $one 0 $mib
+	echo >$tracing/trace
+	check_equal 'C32 by the other path' "$(result_of --mode offload $one $again 0 $((4 * mib)) $mib)" \
+		"$(done_by device $mib)"
+	same_bytes 'C32 by the other path: bytes' $one 0 $one $((4 * mib)) $mib
+	echo >$tracing/trace
+	check_equal 'C32 it overlaps itself' "$(result_of --mode offload $one $again 0 4096 $mib)" \
+		'error=EINVAL copied=0 offloaded=0 emulated=0'
+	check_equal 'C32 by one block' "$(result_of $one $again 0 $((mib - 512)) $mib)" \
+		'error=EINVAL copied=0 offloaded=0 emulated=0'
+	check_equal 'C32 no command is sent' "$(commands)" 0
+	check_equal 'C32 side by side' "$(result_of --mode offload $one $again 0 $mib $mib)" "$(done_by device $mib)"
+	same_bytes 'C32 side by side: bytes' $one 0 $again $mib $mib
+	disconnect a
+	disconnect b
+}
+
 # make_both MULTIPATH: the subsystems, and a controller of the first.
 make_both() {
 	mkdir $sub $subsystems/$other
@@ -245,6 +292,12 @@ remove_subsys $subsystems/$other
 t_case paths
 make_both 1
 paths
+remove_subsys $sub
+remove_subsys $subsystems/$other
+t_case twice
+without_multipath
+make_both 1
+twice
 remove_subsys $sub
 remove_subsys $subsystems/$other
 echo 0 >$tracing/events/nvme/nvme_setup_cmd/enable
