@@ -220,7 +220,7 @@ without_multipath() {
 # The disk of a namespace as a controller has it.
 disk_by() {
 	local f
-	for f in /sys/class/nvme/$(ctrl_of $1)/nvme*n*/nsid; do
+	for f in "/sys/class/nvme/$(ctrl_of $1)"/nvme*n*/nsid; do
 		f=${f%/nsid}
 		if has $f/nsid $2 && [ -b /dev/${f##*/} ] && [ -e $f/bdi ]; then
 			echo /dev/${f##*/}
