@@ -191,7 +191,7 @@ system_layer() {
 our_modules() {
 	local module
 	for module in "$top/build/nvme-debug/$1"/nvme-{debug,raw}.ko \
-		"$top/build/kmod/$1"/{copy_client,token_leak}.ko; do
+		"$top/build/kmod/$1"/{copy_client,token_leak,work_claim}.ko; do
 		[ ! -e "$module" ] || printf '%s\n' "$module"
 	done
 }

@@ -260,6 +260,17 @@ queued() {
 	check 'queued: nobody holds the disk any more' wait_for 20 nobody_holds "$disk"
 }
 
+# A cancel that comes while a copy is queued takes, for a moment, the bit that says that it is. The copy must
+# not be lost: it would never end.
+claimed() {
+	modprobe work_claim
+	fill "$small" 0 65536
+	check 'claimed: the copy ends' timeout 60 env T_CALL=uring copy_once "$small" "$small" 0 1MiB 64KiB
+	check_equal 'claimed: it was' "$(</sys/module/work_claim/parameters/claimed)" 1
+	check 'claimed: bytes' copies_are_equal "$small" 0 $((1 << 20)) 65536
+	modprobe -r work_claim
+}
+
 # --- null_blk ---
 
 null() {
@@ -307,4 +318,6 @@ queued
 disconnect calls
 remove_subsys "$sub"
 null
+# Last: without an end, the guest does not end either.
+claimed
 finish
